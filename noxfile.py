@@ -1,0 +1,49 @@
+"""The one front door: ``nox -s tests``, ``laws``, ``contract``, ``lint``, ``types``, ``bench``, ``docs``."""
+
+import nox
+
+nox.options.sessions = ["tests", "lint", "types"]
+nox.options.reuse_existing_virtualenvs = True
+nox.options.default_venv_backend = "uv|virtualenv"
+
+
+def _install(session: nox.Session, *groups: str) -> None:
+    session.install("-e", ".")
+    for group in groups:
+        session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), group))
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run the whole suite."""
+    _install(session, "test")
+    session.run("pytest", "-n", "2", *session.posargs)
+
+
+@nox.session
+def laws(session: nox.Session) -> None:
+    """Run the laws alone, with many more examples."""
+    _install(session, "test")
+    session.run("pytest", "-m", "law", "--hypothesis-profile=thorough", *session.posargs)
+
+
+@nox.session
+def contract(session: nox.Session) -> None:
+    """Hold engines and parsers against recorded outputs of the real tools."""
+    _install(session, "test")
+    session.run("pytest", "-m", "contract", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check form and style."""
+    session.install(*nox.project.dependency_groups(nox.project.load_toml("pyproject.toml"), "lint"))
+    session.run("ruff", "format", "--check", ".")
+    session.run("ruff", "check", ".")
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types, strictly."""
+    _install(session, "types")
+    session.run("mypy")

@@ -1,0 +1,140 @@
+"""From a plan to an environment: what is asked for, what is locked, what stands on disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, Protocol
+
+from envforge.model.base import ComputeCapability, Dotted, value
+from envforge.model.choosing import Candidate, Reason
+from envforge.model.machine import Interpreter
+from envforge.model.verifying import SmokeReport
+
+
+@value
+class Floor:
+    """The least hardware and system that a lock serves; checked before anything is downloaded."""
+
+    subdir: str
+    driver: Dotted | None = None
+    glibc: Dotted | None = None
+    capabilities: tuple[ComputeCapability, ...] = ()
+
+
+@value
+class Plan:
+    """What the engines are asked for: one environment for one kind of machine.
+
+    ``specs`` are match specs to install, ``limits`` match specs that only restrict; ``virtual`` the machine as
+    explicit virtual packages (CEP 30, CEP 46), name and version; ``requirements`` PEP 508; ``python`` a minor;
+    ``interpreter`` the Python at hand when no conda package provides one.
+    """
+
+    name: str
+    candidate: Candidate
+    subdir: str
+    python: str
+    floor: Floor
+    channels: tuple[str, ...] = ()
+    specs: tuple[str, ...] = ()
+    limits: tuple[str, ...] = ()
+    virtual: tuple[tuple[str, str], ...] = ()
+    requirements: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    interpreter: Interpreter | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+    exclude_newer: str | None = None
+
+
+@value
+class Locked:
+    """One artefact, exactly. ``build`` is the conda build string, empty for wheels; ``size_bytes`` of the archive."""
+
+    name: str
+    version: str
+    kind: Literal["conda", "wheel"]
+    url: str
+    sha256: str
+    build: str = ""
+    build_number: int = 0
+    subdir: str = ""
+    size_bytes: int | None = None
+    noarch: str | None = None
+    depends: tuple[str, ...] = ()
+    constrains: tuple[str, ...] = ()
+    site_packages_path: str | None = None
+
+
+@value
+class Section:
+    """The part of a lock that serves one target: floor, choice, and every artefact."""
+
+    target: str
+    floor: Floor
+    candidate: Candidate
+    artefacts: tuple[Locked, ...]
+    channels: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    interpreter: Interpreter | None = None
+    variables: tuple[tuple[str, str], ...] = ()
+    reasons: tuple[Reason, ...] = ()
+
+
+@value
+class Lock:
+    """A lock file: made for this spec (digest of what matters) from these facts, one section per target."""
+
+    name: str
+    spec_digest: str
+    facts_digest: str
+    sections: tuple[Section, ...]
+
+
+@value
+class Environment:
+    """A prefix that carries our marker, so it is whole. Dates are RFC 3339."""
+
+    name: str
+    prefix: Path
+    python: Path
+    section: Section
+    lock_digest: str
+    spec_origin: str
+    engine: str
+    created: str
+    verified: SmokeReport | None = None
+
+
+@value
+class Progress:
+    """A step of work that takes long; bytes where they are known. ``phase``: solve, download, link, wheels, verify."""
+
+    phase: str
+    subject: str = ""
+    done_bytes: int | None = None
+    total_bytes: int | None = None
+
+
+Emit = Callable[[Progress], None]
+
+
+class Engine(Protocol):
+    """Solves and installs conda packages; any engine installs what any other solved."""
+
+    @property
+    def name(self) -> str: ...
+    def lock(self, plan: Plan, emit: Emit, /) -> tuple[Locked, ...]:
+        """Solve for the plan's virtual packages; touch no prefix.
+
+        Raises Unsatisfiable, Unreachable, EngineFailed.
+        """
+        ...
+
+    def install(self, artefacts: tuple[Locked, ...], stage: Path, final: Path, emit: Emit, /) -> None:
+        """Fill ``stage`` with packages that will live at ``final``.
+
+        Raises BadArtefact, Unreachable, DiskFailed, EngineFailed.
+        """
+        ...

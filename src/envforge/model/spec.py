@@ -1,0 +1,59 @@
+"""What the user wants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from typing import Any, Literal
+
+from packaging.specifiers import SpecifierSet
+
+from envforge.model.base import value
+
+
+@value
+class Needs:
+    """The hardware floor that the user states."""
+
+    gpus: int | None = None
+    memory_bytes: int | None = None
+    capability: SpecifierSet | None = None
+
+
+@value
+class Target:
+    """Another machine that the lock must serve: a profile written inline, or a file (``path``, beside the spec)."""
+
+    name: str
+    profile: Mapping[str, Any] | None = None
+    path: str | None = None
+
+
+@value
+class Spec:
+    """What the user wants, as in the contract's ``envforge.spec/1``. ``gpu=None``: required where a GPU is."""
+
+    name: str
+    origin: str = "<spec>"
+    python: SpecifierSet | None = None
+    torch: SpecifierSet | None = None
+    companions: tuple[str, ...] = ()
+    cuda: Literal["auto", "none"] | SpecifierSet = "auto"
+    gpu: Literal["required", "preferred", "none"] | None = None
+    sources: tuple[str, ...] = ("conda-forge", "pytorch", "pypi")
+    channels: tuple[str, ...] = ("conda-forge",)
+    indexes: tuple[str, ...] = ("pypi",)
+    find_links: tuple[str, ...] = ()
+    conda: tuple[str, ...] = ()
+    wheels: tuple[str, ...] = ()
+    toolkit: bool = False
+    needs: Needs = Needs()
+    targets: tuple[Target, ...] = ()
+    checks: Literal["quick", "standard", "deep"] | tuple[str, ...] = "quick"
+    variables: tuple[tuple[str, str], ...] = ()
+    exclude_newer: str | None = None
+    places: tuple[tuple[str, int, int], ...] = field(default=(), compare=False)
+
+    def where(self, key: str) -> str:
+        """Say where a key stands: ``vision.yaml:4``, or the file alone when it has no such line."""
+        return next((f"{self.origin}:{line}" for name, line, _ in self.places if name == key), self.origin)

@@ -1,0 +1,196 @@
+"""The one way to start a program or a child: argv in, `Completed` out, a deadline always.
+
+A child that hangs in the kernel (state D) is left behind, never waited for without end.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import select
+import signal
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import IO, Any, TypeVar
+
+from envforge.errors import EngineFailed
+from envforge.model import value
+
+_T = TypeVar("_T")
+GRACE_S = 2.0
+
+
+@value
+class Completed:
+    """How a program ended. ``returncode`` is negative for a signal, None when it had to be left behind."""
+
+    argv: tuple[str, ...]
+    returncode: int | None
+    stdout: str
+    stderr: str
+    took_s: float
+    timed_out: bool = False
+
+    @property
+    def ok(self) -> bool:
+        return self.returncode == 0 and not self.timed_out
+
+
+def run(
+    argv: Sequence[str],
+    *,
+    deadline_s: float,
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    stdin: str = "",
+) -> Completed:
+    """Run a program in its own session until it ends or the deadline passes; then kill its whole group.
+
+    Never raises for a failing program; raises EngineFailed when it cannot be started.
+    """
+    began = time.monotonic()
+    try:
+        child = subprocess.Popen(
+            [str(part) for part in argv],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=None if env is None else dict(env),
+            cwd=cwd,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise EngineFailed(f"`{argv[0]}` cannot be started: {error.strerror}", (str(argv[0]),)) from error
+    timed_out = False
+    try:
+        out, err = child.communicate(stdin, timeout=deadline_s)
+    except subprocess.TimeoutExpired:
+        timed_out = True
+        out, err = _end(child)
+    except BaseException:
+        _end(child)
+        raise
+    return Completed(
+        argv=tuple(str(part) for part in argv),
+        returncode=child.returncode,
+        stdout=out,
+        stderr=err,
+        took_s=time.monotonic() - began,
+        timed_out=timed_out,
+    )
+
+
+def _end(child: subprocess.Popen[str]) -> tuple[str, str]:
+    """Interrupt the child's group, then kill it; give what it had printed."""
+    for sign in (signal.SIGINT, signal.SIGKILL):
+        with suppress(ProcessLookupError):
+            os.killpg(child.pid, sign)
+        try:
+            return child.communicate(timeout=GRACE_S)
+        except subprocess.TimeoutExpired:
+            continue
+    return "", ""
+
+
+def in_child(
+    work: Callable[[Callable[[Any], None]], _T],
+    *,
+    deadline_s: float | None = None,
+    emit: Callable[[Any], None] = lambda event: None,
+) -> _T:
+    """Run ``work(send)`` in a forked child and give its result; what it sends arrives at ``emit``.
+
+    For libraries that must not live in this process: py-rattler (its threads crash an interpreter's exit, and
+    its work goes on after a cancel), NVML and libcuda (they hang, abort, and poison later forks). The child is
+    killed when this returns or raises. Raises what ``work`` raised, and EngineFailed when the child died or
+    passed the deadline (``TimeoutError`` is its cause then).
+    """
+    read_fd, write_fd = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read_fd)
+        _serve(work, write_fd)
+    os.close(write_fd)
+    end = None if deadline_s is None else time.monotonic() + deadline_s
+    try:
+        with os.fdopen(read_fd, "rb", buffering=0) as pipe:
+            while True:
+                kind, payload = _receive(pipe, end)
+                if kind == "event":
+                    emit(payload)
+                elif kind == "result":
+                    return payload  # type: ignore[no-any-return]
+                else:
+                    raise payload
+    except EOFError:
+        raise EngineFailed(f"the worker died ({_how_it_ended(pid)})") from None
+    finally:
+        _reap(pid)
+
+
+def _serve(work: Callable[[Callable[[Any], None]], Any], write_fd: int) -> None:
+    """Be the child: run, send the answer, leave without the interpreter's exit."""
+    try:
+        os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        with os.fdopen(write_fd, "wb") as pipe:
+            try:
+                _send(pipe, "result", work(lambda event: _send(pipe, "event", event)))
+            except BaseException as error:
+                _send(pipe, "error", error)
+    finally:
+        os._exit(0)
+
+
+def _send(pipe: IO[bytes], kind: str, payload: Any) -> None:
+    try:
+        blob = pickle.dumps((kind, payload))
+    except Exception:
+        blob = pickle.dumps(("error", EngineFailed(f"{type(payload).__name__}: {payload}")))
+    pipe.write(struct.pack("<Q", len(blob)) + blob)
+    pipe.flush()
+
+
+def _receive(pipe: Any, end: float | None) -> tuple[str, Any]:
+    (size,) = struct.unpack("<Q", _exactly(pipe, 8, end))
+    kind, payload = pickle.loads(_exactly(pipe, size, end))  # noqa: S301 - from our own child
+    return kind, payload
+
+
+def _exactly(pipe: Any, size: int, end: float | None) -> bytes:
+    got = bytearray()
+    while len(got) < size:
+        left = None if end is None else max(0.0, end - time.monotonic())
+        if not select.select([pipe], [], [], left)[0]:
+            raise EngineFailed("the worker passed its deadline") from TimeoutError()
+        chunk = pipe.read(min(size - len(got), 1 << 20))
+        if not chunk:
+            raise EOFError
+        got += chunk
+    return bytes(got)
+
+
+def _how_it_ended(pid: int) -> str:
+    with suppress(ChildProcessError):
+        for _ in range(50):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                code = os.waitstatus_to_exitcode(status)
+                return signal.Signals(-code).name if code < 0 else f"exit {code}"
+            time.sleep(0.01)
+    return "still there"
+
+
+def _reap(pid: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+    with suppress(ChildProcessError):
+        for _ in range(int(GRACE_S / 0.01)):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                return
+            time.sleep(0.01)

@@ -1,0 +1,149 @@
+"""Values <-> YAML and JSON. Every value read knows its place, so that every complaint can name ``path:line:column``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from enum import Enum
+from typing import Any
+
+from envforge.errors import SpecError
+from envforge.model import value
+
+SPEC_BYTES = 1 << 20
+SPEC_NODES = 20_000
+DEPTH = 60
+
+
+@value
+class Node:
+    """One YAML value with its place. ``plain`` is the Python value; ``text`` the scalar as it was written."""
+
+    origin: str
+    line: int
+    column: int
+    plain: Any
+    text: str = ""
+    entries: Mapping[str, Node] | None = None
+    items: tuple[Node, ...] | None = None
+    key_places: Mapping[str, tuple[int, int]] | None = None
+
+    @property
+    def where(self) -> str:
+        return f"{self.origin}:{self.line}:{self.column}"
+
+
+def read_yaml(text: str, origin: str, *, most_bytes: int = SPEC_BYTES, most_nodes: int = SPEC_NODES) -> Node:
+    """Read one YAML document strictly: no duplicate keys, no tags of code, no alias bombs, no empty document.
+
+    Raises SpecError with ``origin:line:column``.
+    """
+    import yaml
+
+    if len(text) > most_bytes:
+        raise SpecError(f"the file is larger than {most_bytes >> 20} MiB", (origin,))
+    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    try:
+        root = loader.get_single_node()
+        if root is None:
+            raise SpecError("the file is empty", (origin,))
+        return _Reader(loader, origin, most_nodes).node(root, 0)
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(error, origin) from error
+    except yaml.YAMLError as error:
+        raise SpecError(f"not YAML: {str(error).splitlines()[0]}", (origin,)) from error
+    finally:
+        loader.dispose()
+
+
+def _syntax_error(error: Any, origin: str) -> SpecError:
+    mark = error.problem_mark or error.context_mark
+    where = f"{origin}:{mark.line + 1}:{mark.column + 1}" if mark else origin
+    problem = error.problem or error.context or "not YAML"
+    hints = ("YAML indents with blanks, never with tabs",) if "\\t" in problem or "'\t'" in problem else ()
+    return SpecError(f"not YAML: {problem}", (where,), hints)
+
+
+class _Reader:
+    """Turns composed YAML nodes into `Node`, counting them, so that aliases cannot explode."""
+
+    def __init__(self, loader: Any, origin: str, most_nodes: int) -> None:
+        self.loader, self.origin, self.left = loader, origin, most_nodes
+
+    def node(self, raw: Any, depth: int) -> Node:
+        self.left -= 1
+        line, column = raw.start_mark.line + 1, raw.start_mark.column + 1
+        if self.left < 0 or depth > DEPTH:
+            raise SpecError("aliases or nesting make the document too large", (f"{self.origin}:{line}:{column}",))
+        if raw.id == "mapping":
+            return self._mapping(raw, line, column, depth)
+        if raw.id == "sequence":
+            items = tuple(self.node(item, depth + 1) for item in raw.value)
+            plain = [item.plain for item in items]
+            return Node(origin=self.origin, line=line, column=column, plain=plain, items=items)
+        return Node(origin=self.origin, line=line, column=column, plain=self._scalar(raw), text=raw.value)
+
+    def _mapping(self, raw: Any, line: int, column: int, depth: int) -> Node:
+        entries: dict[str, Node] = {}
+        places: dict[str, tuple[int, int]] = {}
+        for key, item in raw.value:
+            place = (key.start_mark.line + 1, key.start_mark.column + 1)
+            name = str(key.value) if key.id == "scalar" else ""
+            where = (f"{self.origin}:{place[0]}:{place[1]}",)
+            if not name or name == "<<":
+                raise SpecError("a key must be a plain word", where)
+            if name in entries:
+                raise SpecError(f"key `{name}` stands twice, first on line {places[name][0]}", where)
+            places[name], entries[name] = place, self.node(item, depth + 1)
+        plain = {name: node.plain for name, node in entries.items()}
+        return Node(origin=self.origin, line=line, column=column, plain=plain, entries=entries, key_places=places)
+
+    def _scalar(self, raw: Any) -> Any:
+        try:
+            return self.loader.construct_object(raw)
+        except Exception as error:
+            where = f"{self.origin}:{raw.start_mark.line + 1}:{raw.start_mark.column + 1}"
+            raise SpecError(f"`{raw.value}` cannot be read as {raw.tag}", (where,)) from error
+
+
+def write_yaml(plain: Any) -> str:
+    """Write plain values as YAML, in the order given, so that equal values give equal bytes."""
+    import yaml
+
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return str(yaml.dump(plain, Dumper=dumper, sort_keys=False, allow_unicode=True, width=110))
+
+
+def to_plain(item: Any) -> Any:
+    """Turn values into what JSON and YAML can carry: dataclasses to mappings, numbers of ours to their text."""
+    if item is None or isinstance(item, bool | int | float | str):
+        return item
+    if is_dataclass(item) and not isinstance(item, type) and not _is_number(item):
+        return dict(_plain_fields(item))
+    if isinstance(item, Mapping):
+        return {str(key): to_plain(entry) for key, entry in item.items()}
+    if isinstance(item, list | tuple | set | frozenset):
+        return [to_plain(entry) for entry in item]
+    return item.value if isinstance(item, Enum) else str(item)
+
+
+def _plain_fields(item: Any) -> Iterator[tuple[str, Any]]:
+    for each in fields(item):
+        yield each.name, to_plain(getattr(item, each.name))
+
+
+def _is_number(item: object) -> bool:
+    return type(item).__str__ is not object.__str__
+
+
+def to_json(item: Any) -> str:
+    """Write one JSON document, indented by two, keys in the order of the fields."""
+    return json.dumps(to_plain(item), indent=2, ensure_ascii=False)
+
+
+def digest(item: Any) -> str:
+    """Give the sha256 of a value's canonical JSON, ``sha256:...``."""
+    canonical = json.dumps(to_plain(item), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return "sha256:" + hashlib.sha256(canonical.encode()).hexdigest()
