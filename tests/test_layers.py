@@ -35,7 +35,9 @@ def imports(path: Path) -> set[str]:
     found: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-            found |= {f"{node.module}.{name.name}" for name in node.names} if node.module == "envforge" else {node.module}
+            found |= (
+                {f"{node.module}.{name.name}" for name in node.names} if node.module == "envforge" else {node.module}
+            )
         elif isinstance(node, ast.Import):
             found |= {name.name for name in node.names}
     return found
@@ -47,7 +49,11 @@ def row(name: str) -> int:
 
 def modules() -> list[tuple[Path, str]]:
     relative = [(path, path.relative_to(ROOT)) for path in sorted(ROOT.rglob("*.py"))]
-    return [(path, part.parts[0].removesuffix(".py")) for path, part in relative if part.name != "__init__.py" or len(part.parts) > 1]
+    return [
+        (path, part.parts[0].removesuffix(".py"))
+        for path, part in relative
+        if part.name != "__init__.py" or len(part.parts) > 1
+    ]
 
 
 def test_every_module_lives_in_a_known_room():

@@ -60,5 +60,6 @@ __all__ = [
     "Target",
     "Warned",
     "WayOut",
+    "WheelEngine",
     "value",
 ]

@@ -20,7 +20,7 @@ def value(cls: type[_T]) -> type[_T]:
 @total_ordering
 @dataclass(frozen=True, slots=True, eq=False)
 class Dotted:
-    """A dotted number of NVIDIA's or glibc's: ``535.104.05``, ``12.8``, ``2.28``. Compares by value, keeps its spelling.
+    """A dotted number of NVIDIA's or glibc's: ``535.104.05``, ``12.8``. Compares by value, keeps its spelling.
 
     Not `packaging.Version`: that one would print ``535.104.5``. Trailing zeros do not count: ``13 == 13.0``.
     """

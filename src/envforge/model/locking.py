@@ -138,3 +138,24 @@ class Engine(Protocol):
         Raises BadArtefact, Unreachable, DiskFailed, EngineFailed.
         """
         ...
+
+
+class WheelEngine(Protocol):
+    """Locks and installs wheels; never replaces what conda manages."""
+
+    @property
+    def name(self) -> str: ...
+    def lock(self, plan: Plan, conda: tuple[Locked, ...], emit: Emit, /) -> tuple[Locked, ...]:
+        """Pick wheels for the plan's requirements with the conda packages as constraints; touch no prefix.
+
+        Raises Unsatisfiable, Unreachable, EngineFailed.
+        """
+        ...
+
+    def make_base(self, interpreter: Interpreter, stage: Path, final: Path, /) -> None:
+        """Make ``stage`` an empty virtual environment on a Python at hand, to live at ``final``."""
+        ...
+
+    def install(self, artefacts: tuple[Locked, ...], stage: Path, final: Path, emit: Emit, /) -> None:
+        """Add exactly these wheels to ``stage``; scripts say ``final``. Raises BadArtefact, Unreachable, DiskFailed."""
+        ...
