@@ -19,7 +19,7 @@ from envforge.model.choosing import (
     Warned,
     WayOut,
 )
-from envforge.model.locking import Emit, Engine, Environment, Floor, Lock, Locked, Plan, Progress, Section
+from envforge.model.locking import Emit, Engine, Environment, Floor, Lock, Locked, Plan, Progress, Section, WheelEngine
 from envforge.model.machine import Driver, Gpu, Interpreter, Machine, Reading
 from envforge.model.spec import Needs, Spec, Target
 from envforge.model.verifying import CheckResult, Outcome, SmokeReport
