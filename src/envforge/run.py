@@ -5,6 +5,7 @@ A child that hangs in the kernel (state D) is left behind, never waited for with
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import pickle
 import select
@@ -138,6 +139,7 @@ def _serve(work: Callable[[Callable[[Any], None]], Any], write_fd: int) -> None:
     try:
         os.setsid()
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+        faulthandler.disable()
         with os.fdopen(write_fd, "wb") as pipe:
             try:
                 _send(pipe, "result", work(lambda event: _send(pipe, "event", event)))

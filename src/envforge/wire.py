@@ -15,6 +15,7 @@ from envforge.model import value
 SPEC_BYTES = 1 << 20
 SPEC_NODES = 20_000
 DEPTH = 60
+CONTAINER_TAGS = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
 
 
 @value
@@ -77,6 +78,8 @@ class _Reader:
         line, column = raw.start_mark.line + 1, raw.start_mark.column + 1
         if self.left < 0 or depth > DEPTH:
             raise SpecError("aliases or nesting make the document too large", (f"{self.origin}:{line}:{column}",))
+        if raw.id != "scalar" and raw.tag not in CONTAINER_TAGS:
+            raise SpecError(f"tag `{raw.tag}` is not allowed", (f"{self.origin}:{line}:{column}",))
         if raw.id == "mapping":
             return self._mapping(raw, line, column, depth)
         if raw.id == "sequence":

@@ -29,7 +29,7 @@ class Dotted:
     parts: tuple[int, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        if not re.fullmatch(r"\d+(\.\d+)*", self.text):
+        if not re.fullmatch(r"[0-9]+(\.[0-9]+)*", self.text):
             raise ValueError(f"`{self.text}` is not a dotted number")
         parts = [int(part) for part in self.text.split(".")]
         while len(parts) > 1 and parts[-1] == 0:
@@ -67,8 +67,8 @@ class ComputeCapability:
     @classmethod
     def parse(cls, text: str) -> ComputeCapability:
         """Read ``9.0``, ``sm_90``, ``sm_90a`` or ``compute_120``; raise ValueError for anything else."""
-        if match := re.fullmatch(r"(\d+)\.(\d+)[af]?", text) or re.fullmatch(r"(?:sm|compute)_(\d+)(\d)[af]?", text):
-            return cls(int(match[1]), int(match[2]))
+        if match := re.fullmatch(r"([0-9]+)\.([0-9]+)[af]?|(?:sm|compute)_([0-9]+)([0-9])[af]?", text):
+            return cls(int(match[1] or match[3]), int(match[2] or match[4]))
         raise ValueError(f"`{text}` is not a compute capability")
 
     @property

@@ -1,0 +1,93 @@
+"""Programs and children: deadlines hold, groups die whole, errors arrive whole."""
+
+import os
+import signal
+import sys
+import time
+
+import pytest
+
+from envforge.errors import EngineFailed, Unsatisfiable
+from envforge.run import in_child, run
+
+
+def test_a_program_gives_its_output_and_status():
+    done = run([sys.executable, "-c", "import sys; print(input()); sys.exit(3)"], deadline_s=20, stdin="hello\n")
+    assert (done.stdout, done.returncode, done.timed_out, done.ok) == ("hello\n", 3, False, False)
+
+
+def test_a_signal_is_a_negative_status():
+    done = run([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], deadline_s=20)
+    assert done.returncode == -signal.SIGKILL
+
+
+def test_a_program_that_hangs_ends_at_its_deadline_with_what_it_printed():
+    code = "import signal,time; signal.signal(2, signal.SIG_IGN); print('begun', flush=True); time.sleep(60)"
+    done = run([sys.executable, "-c", code], deadline_s=0.7)
+    assert (done.timed_out, done.stdout) == (True, "begun\n")
+
+
+def test_the_whole_group_dies_at_the_deadline(tmp_path):
+    note = tmp_path / "grandchild"
+    code = f"import subprocess,time; p=subprocess.Popen(['sleep','60']); open({str(note)!r},'w').write(str(p.pid)); time.sleep(60)"
+    run([sys.executable, "-c", code], deadline_s=1.5)
+    time.sleep(0.1)
+    status = f"/proc/{note.read_text()}/stat"
+    assert not os.path.exists(status) or open(status).read().split()[2] == "Z"  # noqa: PTH110, PTH123, SIM115
+
+
+def test_a_missing_program_is_named():
+    with pytest.raises(EngineFailed, match="`no-such-program` cannot be started: No such file or directory"):
+        run(["no-such-program"], deadline_s=5)
+
+
+def test_a_child_gives_events_then_its_result():
+    events = []
+
+    def work(send):
+        send({"step": 1})
+        send({"step": 2})
+        return os.getpid()
+
+    pid = in_child(work, deadline_s=10, emit=events.append)
+    assert (pid != os.getpid(), events) == (True, [{"step": 1}, {"step": 2}])
+
+
+def test_a_childs_error_arrives_with_its_fields():
+    def work(send):
+        raise Unsatisfiable("no set of packages", ("spec.yaml:3",), ("relax it",))
+
+    with pytest.raises(Unsatisfiable) as caught:
+        in_child(work, deadline_s=10)
+    assert (caught.value.message, caught.value.where, caught.value.hints) == (
+        "no set of packages",
+        ("spec.yaml:3",),
+        ("relax it",),
+    )
+
+
+@pytest.mark.parametrize(
+    ("sign", "name"), [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGABRT, "SIGABRT"), (signal.SIGKILL, "SIGKILL")]
+)
+def test_a_child_that_dies_is_told_by_its_signal(sign, name):
+    with pytest.raises(EngineFailed, match=name):
+        in_child(lambda send: os.kill(os.getpid(), sign), deadline_s=10)
+
+
+def test_a_child_that_hangs_is_killed_at_its_deadline():
+    began = time.monotonic()
+    with pytest.raises(EngineFailed, match="passed its deadline"):
+        in_child(lambda send: time.sleep(60), deadline_s=0.3)
+    assert time.monotonic() - began < 5
+
+
+def test_a_result_that_cannot_be_pickled_is_an_error_not_a_hang():
+    with pytest.raises(EngineFailed):
+        in_child(lambda send: lambda: 1, deadline_s=10)
+
+
+def test_no_child_is_left_behind():
+    for _ in range(3):
+        in_child(lambda send: 1, deadline_s=10)
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
