@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envforge.errors import SpecError
-from envforge.model import ComputeCapability, Dotted, Gpu
-from envforge.wire import digest, read_yaml, to_json, to_plain, write_yaml
+from envforge.model import ABSENT, CheckResult, ComputeCapability, Dotted, Gpu, Machine, SmokeReport
+from envforge.wire import digest, from_plain, read_yaml, to_json, to_plain, write_yaml
 
 PLAIN = st.recursive(
     st.none()
@@ -110,3 +110,19 @@ def test_a_digest_does_not_depend_on_the_order_of_keys():
 
 def test_json_keeps_letters_of_all_languages():
     assert to_json({"prefix": "/data/größe"}) == '{\n  "prefix": "/data/größe"\n}'
+
+
+def test_values_come_back_from_their_plain_form():
+    gpu = Gpu(index=0, name="Tesla T4", compute_capability=ComputeCapability(7, 5), memory_bytes=2**34)
+    machine = Machine(name="m", driver=ABSENT, gpus=(gpu,), glibc=Dotted("2.36"))
+    result = CheckResult(check="matmul", device="cuda:0", outcome="pass", took_s=0.5, measured={"tflops": 1.5})
+    report = SmokeReport(python="3.11.7", torch=None, cuda=None, machine="m", results=(result,))
+    assert (machine, report) == (from_plain(Machine, to_plain(machine)), from_plain(SmokeReport, to_plain(report)))
+
+
+@pytest.mark.parametrize(
+    "plain", [None, [], {"check": 1}, {"check": "x", "device": None, "outcome": "great", "took_s": 0}]
+)
+def test_what_is_another_value_is_refused(plain):
+    with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
+        from_plain(CheckResult, plain)

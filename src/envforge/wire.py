@@ -7,11 +7,14 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from typing import Any
+from functools import lru_cache
+from types import NoneType, UnionType
+from typing import Any, Literal, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from envforge.errors import SpecError
-from envforge.model import value
+from envforge.model import ComputeCapability, value
 
+_T = TypeVar("_T")
 SPEC_BYTES = 1 << 20
 SPEC_NODES = 20_000
 DEPTH = 60
@@ -139,6 +142,64 @@ def _plain_fields(item: Any) -> Iterator[tuple[str, Any]]:
 
 def _is_number(item: object) -> bool:
     return type(item).__str__ is not object.__str__
+
+
+def from_plain(kind: type[_T], plain: Any) -> _T:
+    """Read a value of this kind from what `to_plain` made of it; fields that are missing take their default.
+
+    Raises ValueError, KeyError, TypeError or AttributeError when it is something else.
+    """
+    return cast(_T, _read(kind, plain))
+
+
+def _read(kind: Any, plain: Any) -> Any:
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin is tuple:
+        return _read_tuple(inner, plain)
+    if origin in (Union, UnionType):
+        return None if plain is None and NoneType in inner else _read_first(inner, plain)
+    if origin is not None:
+        return _read_generic(origin, inner, plain)
+    if kind is ComputeCapability:
+        return ComputeCapability.parse(plain)
+    if is_dataclass(kind) and kind.__str__ is object.__str__:
+        return _read_fields(kind, plain)
+    if kind in (str, int, bool) and not isinstance(plain, kind):
+        raise TypeError(f"`{plain}` is not of type {kind.__name__}")
+    return plain if kind is Any else kind(plain)
+
+
+def _read_tuple(inner: tuple[Any, ...], plain: Any) -> tuple[Any, ...]:
+    if inner[-1] is Ellipsis:
+        return tuple(_read(inner[0], entry) for entry in plain)
+    return tuple(_read(kind, entry) for kind, entry in zip(inner, plain, strict=True))
+
+
+def _read_first(kinds: tuple[Any, ...], plain: Any) -> Any:
+    for kind in kinds:
+        try:
+            return _read(kind, plain)
+        except (ValueError, TypeError, KeyError, AttributeError):
+            continue
+    raise ValueError(f"`{plain}` is none of {', '.join(map(str, kinds))}")
+
+
+def _read_generic(origin: Any, inner: tuple[Any, ...], plain: Any) -> Any:
+    if origin is Literal:
+        if plain not in inner:
+            raise ValueError(f"`{plain}` is none of {', '.join(map(str, inner))}")
+        return plain
+    return {key: _read(inner[1], entry) for key, entry in plain.items()}
+
+
+def _read_fields(kind: Any, plain: Any) -> Any:
+    hints = _hints(kind)
+    return kind(**{name: _read(hints[name], entry) for name, entry in plain.items() if name in hints})
+
+
+@lru_cache
+def _hints(kind: Any) -> dict[str, Any]:
+    return get_type_hints(kind)
 
 
 def to_json(item: Any) -> str:

@@ -94,7 +94,11 @@ class Lock:
 
 @value
 class Environment:
-    """A prefix that carries our marker, so it is whole. Dates are RFC 3339."""
+    """A prefix that carries our marker, so it is whole. Dates are RFC 3339.
+
+    ``lock_digest`` is that of the section's artefacts; ``verified`` the last report, ``verified_on`` the digest of
+    the hardware and the checks that it was made with.
+    """
 
     name: str
     prefix: Path
@@ -105,11 +109,13 @@ class Environment:
     engine: str
     created: str
     verified: SmokeReport | None = None
+    verified_on: str = ""
 
 
 @value
 class Progress:
-    """A step of work that takes long; bytes where they are known. ``phase``: solve, download, link, wheels, verify."""
+    """A step of work that takes long; bytes where they are known. ``phase``: solve, wait, download, link, wheels,
+    verify."""
 
     phase: str
     subject: str = ""
