@@ -69,6 +69,9 @@ class Constraint(Protocol):
     def allows(self, candidate: Candidate, /) -> bool | None:
         """True, False, or None when a value that the rule needs is unknown."""
 
+    def why(self, candidate: Candidate, /) -> str:
+        """Say why this candidate is forbidden, naming both sides: what it needs and what is there."""
+
     def fix(self, candidate: Candidate, /) -> str:
         """Say the smallest change after which this candidate would be allowed."""
 
@@ -112,8 +115,18 @@ class WayOut:
 
 
 @value
+class RejectedRange:
+    """Neighbouring torch releases that one rule forbids in the same words; ``torch`` is ``2.12.0-2.15.0``."""
+
+    torch: str
+    variants: tuple[str, ...]
+    sources: tuple[str, ...]
+    reason: Reason
+
+
+@value
 class Choice:
-    """The best candidate, why, what else would do, what was rejected."""
+    """The best candidate, why, what else would do, what was rejected, and what would unlock more."""
 
     best: Candidate
     native: bool | None
@@ -121,6 +134,8 @@ class Choice:
     others: tuple[Candidate, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    ranges: tuple[RejectedRange, ...] = ()
+    unlocks: tuple[WayOut, ...] = ()
 
 
 @value
@@ -131,3 +146,12 @@ class Conflict:
     ways_out: tuple[WayOut, ...]
     rejected: tuple[Rejected, ...] = ()
     warnings: tuple[Warned, ...] = ()
+    ranges: tuple[RejectedRange, ...] = ()
+
+
+@value
+class Cover:
+    """The machines that one environment serves together, or that none serves, and why."""
+
+    machines: tuple[str, ...]
+    outcome: Choice | Conflict

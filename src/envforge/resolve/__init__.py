@@ -1,0 +1,1 @@
+"""Spec, machines and facts in; a choice or a conflict out. Pure."""
