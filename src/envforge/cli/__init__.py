@@ -1,0 +1,19 @@
+"""The command line: parse, call, render, exit. The only room that composes the others."""
+
+from __future__ import annotations
+
+import sys
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Run the command line; never returns. ``--version`` alone is answered before anything heavy is imported."""
+    words = sys.argv[1:]
+    if words in (["--version"], ["-V"]):
+        from envforge import __version__
+
+        sys.stdout.write(f"envforge {__version__}\n")
+        sys.exit(0)
+    from envforge.cli.app import run
+
+    sys.exit(run(words))

@@ -1,0 +1,111 @@
+"""The table of commands; each is imported only when it is asked for.
+
+A command module registers itself by one line of `COMMANDS`: the name people type, and where the function is,
+``module:function`` below `envforge.cli`. The function is made with `common.command`, takes a `Talk` first and
+gives an `Answer`. Functions whose name is a builtin's or another command's module end in ``_``.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from envforge.cli.common import guarded
+from envforge.cli.talk import Talk
+from envforge.errors import UsageError
+
+COMMANDS = {
+    "schema": "schema:schema",
+}
+SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # typer bundles click, and exports only the subclass
+KEEPS_WORDS = frozenset({"run"})
+
+
+class LazyGroup(TyperGroup):
+    """Commands by name, each imported when asked for."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        if cmd_name not in COMMANDS:
+            self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]  # what typer suggests from
+            return None
+        return click_command(cmd_name)
+
+
+def load(name: str) -> Callable[..., int]:
+    """Import a command's function."""
+    module, function = COMMANDS[name].split(":")
+    return getattr(import_module(f"envforge.cli.{module}"), function)  # type: ignore[no-any-return]
+
+
+def click_command(name: str) -> Any:
+    """Make typer's command of one function. A command in KEEPS_WORDS passes every word after its first on."""
+    single = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
+    settings = SETTINGS | ({"allow_interspersed_args": False} if name in KEEPS_WORDS else {})
+    single.command(name, context_settings=settings)(load(name))
+    return typer.main.get_command(single)
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=SETTINGS,
+)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from envforge import __version__
+
+        typer.echo(f"envforge {__version__}")
+        raise typer.Exit
+
+
+@app.callback(epilog="`envforge COMMAND --help` shows a command's flags and examples.")
+def envforge(
+    version: Annotated[
+        bool, typer.Option("-V", "--version", callback=_version, is_eager=True, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """PyTorch environments that are proven to run on the GPU in front of you."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Run the command line and give the exit code; a usage error is told like every other error."""
+    asked = words[: list(words).index("--")] if "--" in words else words
+    wants_json = "--json" in asked or os.environ.get("ENVFORGE_JSON", "").lower() in {"1", "true", "yes", "on"}
+    return guarded(Talk(command="", json=wants_json), lambda: _invoke(words, wants_json))
+
+
+def _invoke(words: Sequence[str], wants_json: bool) -> int:
+    try:
+        return typer.main.get_command(app)(args=list(words), prog_name="envforge", standalone_mode=False) or 0
+    except typer.Abort as error:
+        raise KeyboardInterrupt from error
+    except USAGE_ERROR as error:
+        if not words and not wants_json:
+            sys.stderr.write(error.format_message() + "\n")
+            return 2
+        return _tell(error, wants_json, bare=not words)
+
+
+def _tell(error: Any, wants_json: bool, *, bare: bool) -> int:
+    """Report typer's usage error in our form: lower case, literals in backticks, no full stop."""
+    path = error.ctx.command_path if error.ctx else "envforge"
+    text = "no command given" if bare else error.format_message().strip().replace("'", "`").removesuffix(".")
+    message, *closest = re.split(r"\. Did you mean | \(Possible options: ", text)
+    hints = tuple(f"did you mean {each.rstrip('?)')}?" for each in closest)
+    wrong = UsageError(message[:1].lower() + message[1:], (), (*hints, f"`{path} --help` shows what it takes"))
+    return Talk(command=path.removeprefix("envforge").strip(), json=wants_json).fail(wrong)

@@ -1,0 +1,111 @@
+"""The flags that several commands share, as annotated types: one spelling, one variable, one sentence each."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+class Color(StrEnum):
+    """When to colour."""
+
+    AUTO = "auto"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
+class EngineName(StrEnum):
+    """Who solves and installs conda packages."""
+
+    AUTO = "auto"
+    RATTLER = "rattler"
+    MICROMAMBA = "micromamba"
+    MAMBA = "mamba"
+    CONDA = "conda"
+
+
+SpecFile = Annotated[
+    Path, typer.Argument(metavar="SPEC", envvar="ENVFORGE_SPEC", help="The spec, a YAML file.", show_default=False)
+]
+SpecFiles = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Specs, YAML files.", show_default=False)]
+EnvironmentName = Annotated[
+    str, typer.Argument(metavar="ENV", envvar="ENVFORGE_ENV", help="An environment's name, or the path of its prefix.")
+]
+MaybeEnvironment = Annotated[
+    str | None,
+    typer.Argument(metavar="[ENV]", envvar="ENVFORGE_ENV", help="An environment's name, or the path of its prefix."),
+]
+
+Name = Annotated[
+    str | None,
+    typer.Option("-n", "--name", envvar="ENVFORGE_NAME", help="Name of the environment; default: the spec's."),
+]
+Prefix = Annotated[
+    Path | None,
+    typer.Option("-p", "--prefix", envvar="ENVFORGE_PREFIX", metavar="DIR", help="Where the environment goes."),
+]
+Machines = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--machine",
+        envvar="ENVFORGE_MACHINE",
+        metavar="FILE",
+        help="Decide for this machine (a recording, a profile, or an inline profile); may be given several times.",
+    ),
+]
+Target = Annotated[
+    str | None,
+    typer.Option("--target", envvar="ENVFORGE_TARGET", help="Use this target of the spec, not this machine."),
+]
+Engine = Annotated[
+    EngineName, typer.Option("--engine", envvar="ENVFORGE_ENGINE", help="Who solves and installs conda packages.")
+]
+Channels = Annotated[
+    list[str] | None,
+    typer.Option("--channel", envvar="ENVFORGE_CHANNEL", metavar="URL", help="Conda channel, instead of the spec's."),
+]
+Indexes = Annotated[
+    list[str] | None,
+    typer.Option("--index-url", envvar="ENVFORGE_INDEX_URL", metavar="URL", help="Wheel index, instead of the spec's."),
+]
+FindLinks = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--find-links",
+        envvar="ENVFORGE_FIND_LINKS",
+        metavar="DIR",
+        help="Look for wheels here too, in a directory or on a page.",
+    ),
+]
+Locked = Annotated[
+    bool, typer.Option("--locked", envvar="ENVFORGE_LOCKED", help="Fail (exit 4) if the lock does not fit the spec.")
+]
+Frozen = Annotated[
+    bool, typer.Option("--frozen", envvar="ENVFORGE_FROZEN", help="Use the lock as it is; do not look whether it fits.")
+]
+Offline = Annotated[bool, typer.Option("--offline", envvar="ENVFORGE_OFFLINE", help="Use no network.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", envvar="ENVFORGE_DRY_RUN", help="Say what would happen, and stop.")]
+Yes = Annotated[bool, typer.Option("-y", "--yes", envvar="ENVFORGE_YES", help="Ask nothing.")]
+Timeout = Annotated[
+    float | None,
+    typer.Option("--timeout", envvar="ENVFORGE_TIMEOUT", metavar="SECONDS", min=0.1, help="Give up after so long."),
+]
+
+Json = Annotated[bool, typer.Option("--json", envvar="ENVFORGE_JSON", help="Print one JSON document.")]
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", envvar="ENVFORGE_QUIET", help="Say only errors and results.")]
+Verbose = Annotated[
+    int,
+    typer.Option(
+        "-v",
+        "--verbose",
+        count=True,
+        envvar="ENVFORGE_VERBOSE",
+        show_default=False,
+        help="Say more; also where facts are from.",
+    ),
+]
+ColorWhen = Annotated[Color, typer.Option("--color", envvar="ENVFORGE_COLOR", help="When to colour.")]
+NoProgress = Annotated[bool, typer.Option("--no-progress", envvar="ENVFORGE_NO_PROGRESS", help="Show no progress.")]

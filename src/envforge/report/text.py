@@ -1,0 +1,104 @@
+"""Pages -> terminals: width, colour, glyphs. The home of rich, together with `progress.py`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import IO, TYPE_CHECKING, Literal
+
+from envforge.report.page import Line, Page, Span
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+When = Literal["auto", "always", "never"]
+
+STYLES = {
+    "title": "bold",
+    "good": "green",
+    "bad": "bold red",
+    "warn": "bold yellow",
+    "quiet": "dim",
+    "code": "cyan",
+    "strong": "bold",
+}
+ASCII = str.maketrans(
+    {"•": "-", "✓": "+", "✗": "x", "→": "->", "…": "...", "—": "-", "–": "-", "×": "x", "≥": ">=", "≤": "<=", "│": "|"}
+)
+LEAST_WIDTH = 24
+PIPED_WIDTH = 100
+
+
+def wants_color(when: When, stream: IO[str], environ: Mapping[str, str]) -> bool:
+    """Decide on colour: the flag, then NO_COLOR, then FORCE_COLOR or CLICOLOR_FORCE, then the terminal."""
+    if when != "auto":
+        return when == "always"
+    if environ.get("NO_COLOR"):
+        return False
+    if any(environ.get(name, "0") not in {"", "0"} for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
+        return True
+    return environ.get("TERM") != "dumb" and stream.isatty()
+
+
+def speaks_unicode(stream: IO[str]) -> bool:
+    """Say whether the stream can carry every glyph that pages use."""
+    try:
+        "".join(map(chr, ASCII)).encode(getattr(stream, "encoding", None) or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return False
+    return True
+
+
+def console(stream: IO[str], when: When = "auto", environ: Mapping[str, str] = os.environ) -> Console:
+    """Make the console of a stream; a pipe without COLUMNS is taken to be 100 columns wide."""
+    from rich.console import Console
+
+    color = wants_color(when, stream, environ)
+    width = None if stream.isatty() or environ.get("COLUMNS") else PIPED_WIDTH
+    return Console(
+        file=stream,
+        force_terminal=color or None,
+        no_color=not color,
+        color_system="standard" if color else None,
+        width=width,
+        highlight=False,
+        markup=False,
+        emoji=False,
+        legacy_windows=False,
+    )
+
+
+def show(page: Page, stream: IO[str], when: When = "auto", environ: Mapping[str, str] = os.environ) -> None:
+    """Write a page to a stream, wrapped to its width."""
+    out = console(stream, when, environ)
+    plain = not speaks_unicode(stream)
+    for line in page:
+        for text in wrap(line, out, ascii_only=plain):
+            out.print(text, soft_wrap=True)
+
+
+def wrap(line: Line, out: Console, *, ascii_only: bool = False) -> list[Text]:
+    """Lay one line out: label at the indent, body beside it, a word longer than the line left whole."""
+    from rich.text import Text
+
+    left = line.indent + line.width
+    body = styled(line.body, ascii_only=ascii_only)
+    pieces = body.wrap(out, max(LEAST_WIDTH, out.width - left), overflow="ignore") or [Text()]
+    label = styled(line.label, ascii_only=ascii_only)
+    label.pad_right(max(line.width - label.cell_len, 1 if line.width else 0))
+    laid = [Text.assemble(" " * line.indent, label, pieces[0])]
+    laid += [Text.assemble(" " * left, piece) for piece in pieces[1:]]
+    for text in laid:
+        text.rstrip()
+    return laid
+
+
+def styled(parts: tuple[Span, ...], *, ascii_only: bool) -> Text:
+    """Turn spans into rich's text."""
+    from rich.text import Text
+
+    def fit(text: str) -> str:
+        return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
+
+    return Text.assemble(*((fit(text), STYLES.get(style, "")) for style, text in parts))
