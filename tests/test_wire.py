@@ -126,3 +126,19 @@ def test_values_come_back_from_their_plain_form():
 def test_what_is_another_value_is_refused(plain):
     with pytest.raises((ValueError, TypeError, KeyError, AttributeError)):
         from_plain(CheckResult, plain)
+
+
+def test_a_tab_is_called_a_tab():
+    with pytest.raises(SpecError) as caught:
+        read_yaml("needs:\n\tgpus: 2\n", "a.yaml")
+    assert ("not YAML: a tab indents this line", ("a.yaml:2:1",)) == (caught.value.message, caught.value.where)
+    assert caught.value.hints == ("YAML indents with blanks, never with tabs",)
+
+
+@pytest.mark.parametrize("text", ["[" * 500_000, "{a: " * 200_000, "- " * 400_000])
+def test_a_deep_document_is_refused_before_it_is_composed(text: str):
+    assert problem(text)[0] == "nesting or length makes the document too large"
+
+
+def test_half_a_surrogate_is_not_text():
+    assert problem("name: \ud800") == ("the file is not Unicode text", ("a.yaml",))

@@ -48,26 +48,46 @@ def read_yaml(text: str, origin: str, *, most_bytes: int = SPEC_BYTES, most_node
 
     if len(text) > most_bytes:
         raise SpecError(f"the file is larger than {most_bytes >> 20} MiB", (origin,))
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)(text)
+    kind = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        _measure(yaml.parse(text, Loader=kind), origin, most_nodes)
+        return _compose(kind(text), origin, most_nodes)
+    except yaml.MarkedYAMLError as error:
+        raise _syntax_error(error, text, origin) from error
+    except yaml.YAMLError as error:
+        raise SpecError(f"not YAML: {str(error).splitlines()[0]}", (origin,)) from error
+    except UnicodeEncodeError as error:
+        raise SpecError("the file is not Unicode text", (origin,)) from error
+
+
+def _measure(events: Iterator[Any], origin: str, most_nodes: int) -> None:
+    """Refuse nesting and length before composing: PyYAML composes by recursion in C, and dies of a deep document."""
+    depth = 0
+    for count, event in enumerate(events):
+        name = type(event).__name__
+        depth += name.endswith("StartEvent") - name.endswith("EndEvent")
+        if depth > DEPTH or count > 3 * most_nodes:
+            place = event.start_mark
+            where = f"{origin}:{place.line + 1}:{place.column + 1}"
+            raise SpecError("nesting or length makes the document too large", (where,))
+
+
+def _compose(loader: Any, origin: str, most_nodes: int) -> Node:
     try:
         root = loader.get_single_node()
         if root is None:
             raise SpecError("the file is empty", (origin,))
         return _Reader(loader, origin, most_nodes).node(root, 0)
-    except yaml.MarkedYAMLError as error:
-        raise _syntax_error(error, origin) from error
-    except yaml.YAMLError as error:
-        raise SpecError(f"not YAML: {str(error).splitlines()[0]}", (origin,)) from error
     finally:
         loader.dispose()
 
 
-def _syntax_error(error: Any, origin: str) -> SpecError:
+def _syntax_error(error: Any, text: str, origin: str) -> SpecError:
     mark = error.problem_mark or error.context_mark
     where = f"{origin}:{mark.line + 1}:{mark.column + 1}" if mark else origin
-    problem = error.problem or error.context or "not YAML"
-    hints = ("YAML indents with blanks, never with tabs",) if "\\t" in problem or "'\t'" in problem else ()
-    return SpecError(f"not YAML: {problem}", (where,), hints)
+    if mark and text.split("\n")[mark.line][mark.column : mark.column + 1] == "\t":
+        return SpecError("not YAML: a tab indents this line", (where,), ("YAML indents with blanks, never with tabs",))
+    return SpecError(f"not YAML: {error.problem or error.context}", (where,))
 
 
 class _Reader:
@@ -111,7 +131,8 @@ class _Reader:
             return self.loader.construct_object(raw)
         except Exception as error:
             where = f"{self.origin}:{raw.start_mark.line + 1}:{raw.start_mark.column + 1}"
-            raise SpecError(f"`{raw.value}` cannot be read as {raw.tag}", (where,)) from error
+            kind = raw.tag.rpartition(":")[2]
+            raise SpecError(f"`{raw.value[:80]}` cannot be read as {kind}", (where,)) from error
 
 
 def write_yaml(plain: Any) -> str:
