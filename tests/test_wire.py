@@ -131,7 +131,7 @@ def test_what_is_another_value_is_refused(plain):
 def test_a_tab_is_called_a_tab():
     with pytest.raises(SpecError) as caught:
         read_yaml("needs:\n\tgpus: 2\n", "a.yaml")
-    assert ("not YAML: a tab indents this line", ("a.yaml:2:1",)) == (caught.value.message, caught.value.where)
+    assert (caught.value.message, caught.value.where) == ("not YAML: a tab indents this line", ("a.yaml:2:1",))
     assert caught.value.hints == ("YAML indents with blanks, never with tabs",)
 
 

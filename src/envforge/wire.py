@@ -85,7 +85,7 @@ def _compose(loader: Any, origin: str, most_nodes: int) -> Node:
 def _syntax_error(error: Any, text: str, origin: str) -> SpecError:
     mark = error.problem_mark or error.context_mark
     where = f"{origin}:{mark.line + 1}:{mark.column + 1}" if mark else origin
-    if mark and text.split("\n")[mark.line][mark.column : mark.column + 1] == "\t":
+    if mark and text[mark.index : mark.index + 1] == "\t":
         return SpecError("not YAML: a tab indents this line", (where,), ("YAML indents with blanks, never with tabs",))
     return SpecError(f"not YAML: {error.problem or error.context}", (where,))
 
