@@ -1,0 +1,127 @@
+"""A plan as one screen: what was chosen and why, what better was rejected and why, what would unlock more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from envforge.model import Candidate, Choice, Conflict, Cover, Machine, Reason, RejectedRange, Warned, WayOut
+from envforge.report.machine import machine_line
+from envforge.report.page import Line, Page, Span, item, join, prose, row, spans, title
+from envforge.report.progress import in_bytes
+
+LABELS = 10
+
+
+def plan_page(
+    spec: str,
+    machines: Sequence[Machine],
+    outcome: Choice | Conflict,
+    *,
+    covers: Sequence[Cover] = (),
+    download_bytes: int | None = None,
+    unpacked_bytes: int | None = None,
+    verbose: bool = False,
+) -> Page:
+    """Say everything that a user needs to agree or to act; ``verbose`` adds where each sentence's facts are from."""
+    head = [Line(body=(("title", spec),))]
+    head += [Line(label=(("quiet", "for"),), body=machine_line(each), width=4) for each in machines[:4]]
+    head += [prose(f"and {len(machines) - 4} more machines", "quiet")] if len(machines) > 4 else []
+    if covers:
+        return join(head, *(_cover(cover, verbose) for cover in covers))
+    sizes = _sizes(download_bytes, unpacked_bytes)
+    return join(head, *outcome_pages(outcome, verbose=verbose, sizes=sizes))
+
+
+def outcome_pages(outcome: Choice | Conflict, *, verbose: bool = False, sizes: Iterable[Line] = ()) -> Iterator[Page]:
+    """Give the paragraphs of a choice or a conflict."""
+    if isinstance(outcome, Choice):
+        yield (*_chosen(outcome), *sizes)
+        yield _section("Why", _reasons(outcome.reasons, verbose))
+        yield _section("Newer or preferred, but not here", _ranges(outcome.ranges, verbose))
+        yield _section("What would unlock more", map(_unlock, outcome.unlocks))
+    else:
+        yield from _conflict(outcome, verbose)
+    yield tuple(_warning(each) for each in outcome.warnings)
+
+
+def _cover(cover: Cover, verbose: bool) -> Page:
+    names = ", ".join(cover.machines[:6]) + (f" and {len(cover.machines) - 6} more" if len(cover.machines) > 6 else "")
+    return join((title(f"One environment for {names}"),), *outcome_pages(cover.outcome, verbose=verbose))
+
+
+def _section(heading: str, lines: Iterable[Line]) -> Page:
+    body = tuple(lines)
+    return (title(heading), *body) if body else ()
+
+
+def candidate_text(candidate: Candidate) -> str:
+    """Name a candidate in words: ``torch 2.13.0 with CUDA 12.6 on Python 3.13, from pytorch``."""
+    build = candidate.build
+    kind = "for the CPU" if build.cuda is None else f"with CUDA {build.cuda}"
+    return f"torch {build.torch} {kind} on Python {candidate.python}, from {build.source}"
+
+
+def _chosen(choice: Choice) -> Iterator[Line]:
+    build = choice.best.build
+    kind = "for the CPU" if build.cuda is None else f"with CUDA {build.cuda}"
+    what = f"{build.torch} {kind}"
+    rest = f", from {build.source} ({build.kind}, {build.local or build.variant})"
+    yield Line(label=(("quiet", "torch"),), body=(("good", what), ("", rest)), width=LABELS, indent=2)
+    yield row("python", choice.best.python, width=LABELS)
+    if choice.best.companions:
+        named = ", ".join(f"{name} {version}" for name, version in choice.best.companions)
+        yield row("with", named, width=LABELS)
+    if build.cuda is not None and choice.native is not None:
+        how = "speaks this CUDA itself" if choice.native else "serves this CUDA by minor-version compatibility"
+        yield row("driver", how, width=LABELS)
+
+
+def _sizes(download_bytes: int | None, unpacked_bytes: int | None) -> Iterator[Line]:
+    known = [(download_bytes, "to download"), (unpacked_bytes, "on disk")]
+    if text := ", ".join(f"{in_bytes(count)} {word}" for count, word in known if count is not None):
+        yield row("size", text, width=LABELS)
+
+
+def _reasons(reasons: Iterable[Reason], verbose: bool) -> Iterator[Line]:
+    for reason in reasons:
+        yield item(reason.text)
+        yield from _sources(reason, verbose, 6)
+
+
+def _sources(reason: Reason, verbose: bool, indent: int) -> Iterator[Line]:
+    for place in reason.where if verbose else ():
+        yield Line(body=(("quiet", place),), indent=indent)
+
+
+def _ranges(ranges: Iterable[RejectedRange], verbose: bool) -> Iterator[Line]:
+    for each in ranges:
+        builds = f"  ({', '.join(each.variants)} from {', '.join(each.sources)})"
+        yield Line(body=(("strong", f"torch {each.torch}"), ("quiet", builds)), indent=2)
+        yield Line(body=spans(each.reason.text), indent=4)
+        yield from _sources(each.reason, verbose, 6)
+
+
+def _unlock(way: WayOut) -> Line:
+    label: tuple[Span, ...] = (("quiet", "→"),)
+    body = (*spans(way.hint), ("", f": {candidate_text(way.gets)}"))
+    return Line(label=label, body=body, width=2, indent=2)
+
+
+def _conflict(conflict: Conflict, verbose: bool) -> Iterator[Page]:
+    yield (Line(body=(("bad", "No environment can serve this."),)),)
+    for number, core in enumerate(conflict.cores, 1):
+        counted = f" ({number} of {len(conflict.cores)})" if len(conflict.cores) > 1 else ""
+        heading = "These contradict each other" if len(core) > 1 else "This alone forbids it"
+        yield _section(heading + counted, _reasons(core, verbose))
+    yield _section("Ways out", _ways(conflict.ways_out))
+    yield _section("What was looked at", _ranges(conflict.ranges, verbose)) if verbose else ()
+
+
+def _ways(ways: Sequence[WayOut]) -> Iterator[Line]:
+    for number, way in enumerate(ways, 1):
+        yield Line(label=(("strong", f"{number}."),), body=spans(way.hint), width=3, indent=2)
+        yield Line(label=(("quiet", "→"),), body=(("good", candidate_text(way.gets)),), width=2, indent=5)
+
+
+def _warning(warned: Warned) -> Line:
+    return Line(label=(("warn", "warning:"),), body=spans(warned.text), width=9)
