@@ -23,7 +23,7 @@ HOMES = {
     "typer": {"cli"},
     "yaml": {"wire.py"},
     "pypi_simple": {"engines/index.py"},
-    "filelock": {"provision.py"},
+    "filelock": {"provision"},
 }
 
 

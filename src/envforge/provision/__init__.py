@@ -1,0 +1,30 @@
+"""From a lock to an environment: claim, stage beside the prefix, marker last, one rename. No marker, no environment."""
+
+from envforge.provision.build import Engines, provision, section_digest
+from envforge.provision.drift import Drift, drift
+from envforge.provision.marker import read_environment, store_report
+from envforge.provision.place import Place
+from envforge.provision.registry import find_environment, list_environments, register
+from envforge.provision.removal import clean, delete_cache, remove, rollback
+from envforge.provision.space import Room, check_room, measure_room
+
+__all__ = [
+    "Drift",
+    "Engines",
+    "Place",
+    "Room",
+    "check_room",
+    "clean",
+    "delete_cache",
+    "drift",
+    "find_environment",
+    "list_environments",
+    "measure_room",
+    "provision",
+    "read_environment",
+    "register",
+    "remove",
+    "rollback",
+    "section_digest",
+    "store_report",
+]

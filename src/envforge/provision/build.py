@@ -1,0 +1,139 @@
+"""The one road into a prefix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from envforge.errors import EngineFailed, UsageError
+from envforge.model import Emit, Engine, Environment, Lock, Section, WheelEngine, value
+from envforge.provision.claim import claim
+from envforge.provision.disk import disk_error, write_whole
+from envforge.provision.drift import distributions, drift, missing_artefacts
+from envforge.provision.marker import SCHEMA, Marker, is_ours, read_environment, write_marker
+from envforge.provision.place import Place
+from envforge.provision.space import check_room, measure_room
+from envforge.provision.stage import now, staged, swap, sweep
+from envforge.wire import digest, to_json
+
+VARIABLES = Path("etc/conda/env_vars.d/envforge.json")
+
+
+@value
+class Engines:
+    """The two engines that fill a prefix."""
+
+    conda: Engine
+    wheels: WheelEngine
+
+
+def section_digest(section: Section) -> str:
+    """Give the digest of what decides a prefix's content: artefacts, base interpreter, variables."""
+    return digest((section.artefacts, section.interpreter, section.variables))
+
+
+def provision(
+    lock: Lock,
+    section: Section,
+    prefix: Path,
+    *,
+    engines: Engines,
+    cache: Path,
+    emit: Emit,
+    spec_origin: str = "",
+    timeout_s: float | None = None,
+) -> Environment:
+    """Make the environment of this section at ``prefix``, or leave everything as it was.
+
+    Does nothing when it stands there already, clean. An older environment of ours is replaced in one step and kept
+    as the previous generation. Raises UsageError for a prefix that is not ours, DiskFailed before anything starts
+    when it cannot fit, and whatever the engines raise; nothing of the stage is left then.
+    """
+    place = Place.at(prefix)
+    refuse_foreign(place)
+    try:
+        if not _serves(read_environment(place.prefix), section):
+            check_room(measure_room(section, place, cache), section)
+        with claim(place, timeout_s=timeout_s, emit=emit):
+            return _provision(lock, section, place, engines, emit, spec_origin)
+    except OSError as error:
+        raise disk_error(error, place.prefix) from error
+
+
+def _provision(
+    lock: Lock, section: Section, place: Place, engines: Engines, emit: Emit, spec_origin: str
+) -> Environment:
+    sweep(place)
+    refuse_foreign(place)
+    present = read_environment(place.prefix)
+    if present and _serves(present, section):
+        return present
+    created = now()
+    with staged(place, created) as stage:
+        _fill(section, stage, place.prefix, engines, emit)
+        _check_content(section, stage)
+        _write_variables(section, stage)
+        write_marker(stage, _marker(lock, section, stage, place, engines, spec_origin, created))
+        swap(stage, place)
+    made = read_environment(place.prefix)
+    if made is None:
+        raise EngineFailed("the engines left no Python here", (str(place.prefix),))
+    return made
+
+
+def _serves(present: Environment | None, section: Section) -> bool:
+    return present is not None and present.lock_digest == section_digest(section) and drift(present).clean
+
+
+def refuse_foreign(place: Place) -> None:
+    """Raise UsageError when something stands at the prefix that envforge did not make."""
+    prefix = place.prefix
+    if is_ours(prefix) or not prefix.exists() or (prefix.is_dir() and not any(prefix.iterdir())):
+        return
+    what = "a file" if not prefix.is_dir() else "a directory that envforge did not make"
+    raise UsageError(f"the prefix is {what}", (str(prefix),), ("choose another one with `--prefix` or `--name`",))
+
+
+def _fill(section: Section, stage: Path, final: Path, engines: Engines, emit: Emit) -> None:
+    conda = tuple(each for each in section.artefacts if each.kind == "conda")
+    wheels = tuple(each for each in section.artefacts if each.kind == "wheel")
+    if all(each.name != "python" for each in conda):
+        if section.interpreter is None:
+            raise EngineFailed("the lock names neither a Python package nor an interpreter", (str(final),))
+        engines.wheels.make_base(section.interpreter, stage, final)
+    if conda:
+        engines.conda.install(conda, stage, final, emit)
+    if wheels:
+        engines.wheels.install(wheels, stage, final, emit)
+
+
+def _check_content(section: Section, stage: Path) -> None:
+    """Hold what the engines did against the lock; a tool that installs something else is refused."""
+    if wrong := missing_artefacts(section, stage):
+        raise EngineFailed(f"what was installed is not what is locked: {', '.join(wrong[:5])}", (str(stage),))
+    if not (stage / "bin" / "python").exists():
+        raise EngineFailed("the engines left no Python here", (str(stage),))
+
+
+def _write_variables(section: Section, stage: Path) -> None:
+    if section.variables:
+        write_whole(stage / VARIABLES, to_json(dict(section.variables)) + "\n")
+
+
+def _marker(
+    lock: Lock, section: Section, stage: Path, place: Place, engines: Engines, spec_origin: str, created: str
+) -> Marker:
+    kinds = {each.kind for each in section.artefacts}
+    names = [engine.name for kind, engine in (("conda", engines.conda), ("wheel", engines.wheels)) if kind in kinds]
+    return Marker(
+        schema=SCHEMA,
+        name=lock.name,
+        prefix=str(place.prefix),
+        python="bin/python",
+        engine="+".join(names),
+        created=created,
+        spec_origin=spec_origin,
+        lock_digest=section_digest(section),
+        download_bytes=sum(each.size_bytes or 0 for each in section.artefacts),
+        distributions=distributions(stage),
+        section=section,
+    )

@@ -1,0 +1,95 @@
+"""What the disk must do for us: whole files, atomic swaps, deletions that nothing interrupts."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from envforge.errors import DiskFailed
+
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file so that it is there whole or not at all, also after a power cut."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        draft.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable; some network file systems cannot, and need not."""
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):
+            os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Swap two names in one step; False where the file system cannot (NFS, an old kernel)."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    if not hasattr(libc, "renameat2"):
+        return False
+    return bool(libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
+
+
+@contextmanager
+def shielded() -> Iterator[None]:
+    """Let no signal interrupt a few short steps; one that came meanwhile is delivered at the end."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    signals = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def delete_tree(path: Path) -> None:
+    """Delete a directory, also while a dying worker still writes into it. Raises DiskFailed when it stays."""
+    last: OSError | None = None
+    for attempt in range(5):
+        try:
+            shutil.rmtree(path)
+        except FileNotFoundError:
+            if not os.path.lexists(path):
+                return
+        except OSError as error:
+            last = error
+            _make_writable(path)
+            time.sleep(0.05 * attempt)
+        else:
+            return
+    raise DiskFailed(f"it cannot be deleted: {last and last.strerror}", (str(path),))
+
+
+def _make_writable(path: Path) -> None:
+    for folder, _, _ in os.walk(path):
+        with suppress(OSError):
+            Path(folder).chmod(0o755)
+
+
+def disk_error(error: OSError, path: Path) -> DiskFailed:
+    """Say what the disk refused, and where."""
+    return DiskFailed(f"the disk refused: {error.strerror or error}", (str(error.filename or path),))

@@ -1,0 +1,92 @@
+"""Room on the disk, looked at before anything starts. Sizes of archives are in the lock; the rest is estimated."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from envforge.errors import DiskFailed
+from envforge.model import Locked, Section, value
+from envforge.provision.place import Place
+
+UNPACKED_PER_ARCHIVE = {"conda": 3.5, "wheel": 2.5}
+BYTES_PER_FILE = 48 * 1024
+LINKED_SHARE = 0.05
+
+
+@value
+class Room:
+    """What an environment needs and what the disks have. Bytes of artefacts of unknown size are not in it.
+
+    ``linked``: cache and prefix share a file system, so that files are hard links and cost next to nothing.
+    """
+
+    download_bytes: int
+    unpacked_bytes: int
+    files: int
+    linked: bool
+    cache: Path
+    prefix: Path
+
+
+def measure_room(section: Section, place: Place, cache: Path) -> Room:
+    """Estimate bytes and files of this section's artefacts; what conda's cache already holds is not downloaded."""
+    fresh = [each for each in section.artefacts if not _cached(each, cache)]
+    return Room(
+        download_bytes=sum(each.size_bytes or 0 for each in fresh),
+        unpacked_bytes=_unpacked(section.artefacts),
+        files=_unpacked(section.artefacts) // BYTES_PER_FILE,
+        linked=_device(cache) == _device(place.prefix.parent),
+        cache=cache,
+        prefix=place.prefix,
+    )
+
+
+def check_room(room: Room, section: Section) -> None:
+    """Refuse work that cannot fit. Raises DiskFailed, which names the disk, the need and what is free."""
+    fresh = tuple(each for each in section.artefacts if not _cached(each, room.cache))
+    share = LINKED_SHARE if room.linked else 1.0
+    in_cache, in_prefix = room.download_bytes + _unpacked(fresh), int(room.unpacked_bytes * share)
+    if room.linked:
+        _check(room.prefix.parent, in_cache + in_prefix, room.files)
+        return
+    _check(room.cache, in_cache, _unpacked(fresh) // BYTES_PER_FILE)
+    _check(room.prefix.parent, in_prefix, room.files)
+
+
+def _check(folder: Path, need_bytes: int, need_files: int) -> None:
+    there = _standing(folder)
+    free_bytes, disk = shutil.disk_usage(there).free, os.statvfs(there)
+    if need_bytes > free_bytes:
+        message = f"about {_mib(need_bytes)} are needed here, and {_mib(free_bytes)} are free"
+        raise DiskFailed(message, (str(folder),), (_hint(),))
+    if disk.f_files and need_files > disk.f_favail:
+        message = f"about {need_files} files are needed here, and {disk.f_favail} more are allowed"
+        raise DiskFailed(message, (str(folder),), (_hint(),))
+
+
+def _hint() -> str:
+    return "choose another disk with `--prefix` or `ENVFORGE_CACHE_DIR`, or make room with `envforge clean`"
+
+
+def _mib(size_bytes: int) -> str:
+    return f"{size_bytes / 2**20:,.0f} MiB" if size_bytes < 2**30 else f"{size_bytes / 2**30:,.1f} GiB"
+
+
+def _unpacked(artefacts: tuple[Locked, ...]) -> int:
+    return int(sum((each.size_bytes or 0) * UNPACKED_PER_ARCHIVE[each.kind] for each in artefacts))
+
+
+def _cached(artefact: Locked, cache: Path) -> bool:
+    stem = f"{artefact.name}-{artefact.version}-{artefact.build}"
+    return artefact.kind == "conda" and (cache / "pkgs" / stem / "info" / "index.json").is_file()
+
+
+def _device(folder: Path) -> int:
+    return _standing(folder).stat().st_dev
+
+
+def _standing(folder: Path) -> Path:
+    """Give the nearest folder above that is already there."""
+    return next(each for each in (folder, *folder.parents) if each.exists())

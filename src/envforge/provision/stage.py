@@ -1,0 +1,137 @@
+"""Stages: a folder beside the prefix that holds a journal and the environment in the making.
+
+The journal names the prefix, so that whoever comes next, holding the claim, knows that the folder is ours and that
+its maker is gone; the environment stands one level deeper, so that the journal is never part of it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from envforge.provision.disk import delete_tree, exchange, shielded, sync_folder, write_whole
+from envforge.provision.marker import read_marker
+from envforge.provision.place import Place
+from envforge.wire import to_json
+
+JOURNAL = "journal.json"
+
+
+def now() -> str:
+    """Tell the time as RFC 3339, in UTC."""
+    return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+@contextmanager
+def staged(place: Place, created: str) -> Iterator[Path]:
+    """Give the folder to build in; whatever happens inside, nothing of the stage is left at the end."""
+    home = _fresh(place)
+    try:
+        write_journal(home, place, created)
+        yield home / "prefix"
+    finally:
+        with shielded():
+            discard(home)
+
+
+def _fresh(place: Place) -> Path:
+    number = 1
+    while os.path.lexists(place.stage(number)):
+        number += 1
+    place.stage(number).mkdir(mode=0o755)
+    return place.stage(number)
+
+
+def write_journal(home: Path, place: Place, created: str) -> None:
+    journal = {"schema": "envforge.journal/1", "prefix": str(place.prefix), "created": created}
+    journal |= {"pid": str(os.getpid()), "host": socket.gethostname()}
+    write_whole(home / JOURNAL, to_json(journal) + "\n")
+
+
+def discard(home: Path) -> None:
+    """Delete a stage, its journal last, so that an interrupted deletion is still known as ours."""
+    for part in ("prefix", "old", "gone"):
+        if os.path.lexists(home / part):
+            delete_tree(home / part)
+    (home / JOURNAL).unlink(missing_ok=True)
+    with suppress(OSError):
+        home.rmdir()
+
+
+def swap(stage: Path, place: Place) -> None:
+    """Put a finished stage where the prefix is; keep what stood there as the previous generation."""
+    with shielded():
+        if not os.path.lexists(place.prefix) or _is_empty(place.prefix):
+            stage.rename(place.prefix)
+        elif exchange(stage, place.prefix):
+            retire(stage, place)
+        else:
+            old = stage.with_name("old")
+            place.prefix.rename(old)
+            stage.rename(place.prefix)
+            retire(old, place)
+        sync_folder(place.prefix.parent)
+
+
+def retire(old: Path, place: Place) -> None:
+    """Make a replaced environment, which stands in a stage, the previous generation; the one before it goes."""
+    if os.path.lexists(place.previous):
+        place.previous.rename(old.with_name("gone"))
+    old.rename(place.previous)
+
+
+def sweep(place: Place) -> tuple[Path, ...]:
+    """Clear what dead processes left beside this prefix; call it under the claim. Gives what was cleared.
+
+    A swap that was cut in two is put right first: the old environment is never deleted with the stage.
+    """
+    return tuple(home for home in tuple(place.stages()) if _sweep(home, place))
+
+
+def _sweep(home: Path, place: Place) -> bool:
+    journal = _read_journal(home)
+    if journal is None:
+        return _sweep_unborn(home)
+    if journal.get("prefix") != str(place.prefix):
+        return False
+    with shielded():
+        _put_right(home, place, str(journal.get("created")))
+        discard(home)
+    return True
+
+
+def _sweep_unborn(home: Path) -> bool:
+    """Clear a stage whose maker died before its journal was whole; anything else without a journal is not ours."""
+    if not home.is_dir() or any(JOURNAL not in path.name for path in home.iterdir()):
+        return False
+    delete_tree(home)
+    return True
+
+
+def _put_right(home: Path, place: Place, created: str) -> None:
+    old, staged_marker = home / "old", read_marker(home / "prefix")
+    if old.is_dir():
+        if os.path.lexists(place.prefix):
+            retire(old, place)
+        else:
+            old.rename(place.prefix)
+    elif staged_marker and staged_marker.created != created and os.path.lexists(place.prefix):
+        retire(home / "prefix", place)
+
+
+def _read_journal(home: Path) -> dict[str, Any] | None:
+    try:
+        plain = json.loads((home / JOURNAL).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return plain if isinstance(plain, dict) and plain.get("schema") == "envforge.journal/1" else None
+
+
+def _is_empty(folder: Path) -> bool:
+    return folder.is_dir() and not folder.is_symlink() and not any(folder.iterdir())
