@@ -1,4 +1,4 @@
-"""The one front door: ``nox -s tests``, ``laws``, ``contract``, ``lint``, ``types``, ``bench``, ``docs``."""
+"""The one front door: ``nox -s tests``, ``laws``, ``contract``, ``lint``, ``types``, ``bench``, ``docs``, ``facts``."""
 
 import nox
 
@@ -47,3 +47,10 @@ def types(session: nox.Session) -> None:
     """Check types, strictly."""
     _install(session, "types")
     session.run("mypy")
+
+
+@nox.session
+def facts(session: nox.Session) -> None:
+    """Compile the YAML of facts into what is loaded."""
+    _install(session)
+    session.run("python", "-m", "envforge.facts.compile")

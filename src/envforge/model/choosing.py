@@ -14,7 +14,8 @@ class Build:
     """One build of torch that some source has. Arch lists: ``None`` unknown, ``()`` none (a CPU build).
 
     ``variant`` is the field's own tag (``cu126``, ``cuda129``, ``cpu``); ``pythons`` are minors (``3.11``);
-    ``glibc`` the lowest that its files need; ``where`` the facts or pages that say so.
+    ``glibc`` the lowest that its files need; ``tegra`` made for Jetson's integrated GPUs (conda-forge's arm-variant);
+    ``where`` the facts or pages that say so.
     """
 
     torch: Version
@@ -30,6 +31,7 @@ class Build:
     local: str | None = None
     size_bytes: int | None = None
     seen: bool = False
+    tegra: bool = False
     confidence: Literal["read", "inferred", "measured"] = "read"
     where: tuple[str, ...] = ()
 

@@ -1,0 +1,67 @@
+"""What facts are told in: driver branches, toolkits, architectures, cards, wheels of companions."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from envforge.model import ComputeCapability, Dotted, value
+
+Confidence = Literal["read", "inferred", "measured"]
+Module = Literal["open", "proprietary", "either"]
+
+
+@value
+class Branch:
+    """A driver branch, ``R535``. ``cuda`` is the newest CUDA it reports; ``eol`` a month, ``2026-06``, or unknown.
+
+    ``eol_read`` is False for an end of life from general knowledge; ``newest`` the newest release that was seen.
+    """
+
+    name: str
+    number: Dotted
+    cuda: Dotted
+    kind: str | None = None
+    eol: str | None = None
+    eol_read: bool = False
+    newest: str | None = None
+    confidence: Confidence = "read"
+    where: str = ""
+
+
+@value
+class Architecture:
+    """GPUs of one compute capability: the first and the last driver branch that serve them, None for no bound known.
+
+    ``first_driver`` is a branch number (``570``), to compare with a driver's version; so is ``last_driver``, whose
+    whole branch still serves. ``first_cuda`` and ``last_cuda`` are the toolkits that can compile for them.
+    """
+
+    name: str
+    capability: ComputeCapability
+    first_driver: Dotted | None = None
+    last_driver: Dotted | None = None
+    first_cuda: Dotted | None = None
+    last_cuda: Dotted | None = None
+    module: Module = "either"
+    confidence: Confidence = "read"
+    where: str = ""
+
+    def served_by(self, driver: Dotted) -> bool:
+        """Tell whether a driver's branch serves these GPUs."""
+        early = self.first_driver is not None and driver < self.first_driver
+        late = self.last_driver is not None and driver.major > self.last_driver.major
+        return not early and not late
+
+
+@value
+class Toolkit:
+    """A CUDA toolkit release, ``12.8.1``; ``linux`` and ``windows`` the drivers it came with."""
+
+    version: Dotted
+    label: str
+    linux: Dotted | None = None
+    windows: Dotted | None = None
+    ptx_isa: Dotted | None = None
+    preview: bool = False
+    confidence: Confidence = "read"
+    where: str = ""
