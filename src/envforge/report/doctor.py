@@ -58,7 +58,7 @@ def doctor_page(verdict: str, answers: Sequence[Answer], *, verbose: bool = Fals
 
 def _verdict(verdict: str, findings: Sequence[Finding]) -> Page:
     style, words = VERDICTS[verdict]
-    counts = Counter(each.severity for each in findings)
+    counts: Counter[str] = Counter(each.severity for each in findings)
     counted = ", ".join(f"{counts[name]} {name}" for name in MARKS if counts[name])
     return (Line(body=((style, words), ("quiet", f"  ({counted})" if counted else ""))),)
 

@@ -11,7 +11,7 @@ from envforge.report.errors import every
 LEVELS = {"fail": "error", "inconclusive": "warning"}
 
 
-def annotations(report: SmokeReport) -> Iterator[str]:
+def result_annotations(report: SmokeReport) -> Iterator[str]:
     """Give one annotation for each check that failed or could not tell."""
     for result in report.results:
         if level := LEVELS.get(result.outcome):

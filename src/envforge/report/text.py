@@ -55,7 +55,8 @@ def console(stream: IO[str], when: When = "auto", environ: Mapping[str, str] = o
     from rich.console import Console
 
     color = wants_color(when, stream, environ)
-    width = None if stream.isatty() or environ.get("COLUMNS") else PIPED_WIDTH
+    columns = environ.get("COLUMNS", "")
+    width = int(columns) if columns.isdigit() and int(columns) else None if stream.isatty() else PIPED_WIDTH
     return Console(
         file=stream,
         force_terminal=color or None,
