@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from textwrap import wrap as wrap_words
 from typing import IO, TYPE_CHECKING, Literal
 
 from envforge.report.page import Line, Page, Span
@@ -85,7 +86,7 @@ def wrap(line: Line, out: Console, *, ascii_only: bool = False) -> list[Text]:
 
     left = line.indent + line.width
     body = styled(line.body, ascii_only=ascii_only)
-    pieces = body.wrap(out, max(LEAST_WIDTH, out.width - left), overflow="ignore") or [Text()]
+    pieces = [piece for each in body.split() for piece in broken(each, max(LEAST_WIDTH, out.width - left))]
     label = styled(line.label, ascii_only=ascii_only)
     label.pad_right(max(line.width - label.cell_len, 1 if line.width else 0))
     laid = [Text.assemble(" " * line.indent, label, pieces[0])]
@@ -93,6 +94,16 @@ def wrap(line: Line, out: Console, *, ascii_only: bool = False) -> list[Text]:
     for text in laid:
         text.rstrip()
     return laid
+
+
+def broken(text: Text, width: int) -> list[Text]:
+    """Break one line between words; rich's own wrap would also cut words, and so paths and addresses."""
+    offsets, place = [], 0
+    for piece in wrap_words(text.plain, width, break_long_words=False, break_on_hyphens=False)[:-1]:
+        place = text.plain.index(piece, place) + len(piece)
+        place += len(text.plain[place:]) - len(text.plain[place:].lstrip())
+        offsets.append(place)
+    return list(text.divide(offsets))
 
 
 def styled(parts: tuple[Span, ...], *, ascii_only: bool) -> Text:
