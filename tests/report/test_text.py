@@ -83,3 +83,9 @@ def test_groups_stand_apart_and_empty_groups_leave_no_gap():
 
 def test_markup_in_a_users_text_is_text():
     assert "[bold]name[/bold] :smile:\n" == shown((Line(body=(("", "[bold]name[/bold] :smile:"),)),))
+
+
+def test_control_characters_in_foreign_text_never_reach_the_terminal():
+    text = shown((prose("torch\x1b]0;owned\x07 2.13\r\x0b\n" + "word " * 20),), COLUMNS="30")
+    assert "torch]0;owned 2.13" == text.splitlines()[0]
+    assert 20 == text.count("word")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
-from textwrap import wrap as wrap_words
+from textwrap import TextWrapper
 from typing import IO, TYPE_CHECKING, Literal
 
 from envforge.report.page import Line, Page, Span
@@ -27,6 +28,7 @@ STYLES = {
 ASCII = str.maketrans(
     {"•": "-", "✓": "+", "✗": "x", "→": "->", "…": "...", "—": "-", "–": "-", "×": "x", "≥": ">=", "≤": "<=", "│": "|"}
 )
+CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 LEAST_WIDTH = 24
 PIPED_WIDTH = 100
 
@@ -98,8 +100,11 @@ def wrap(line: Line, out: Console, *, ascii_only: bool = False) -> list[Text]:
 
 def broken(text: Text, width: int) -> list[Text]:
     """Break one line between words; rich's own wrap would also cut words, and so paths and addresses."""
+    wrapper = TextWrapper(
+        width, break_long_words=False, break_on_hyphens=False, expand_tabs=False, replace_whitespace=False
+    )
     offsets, place = [], 0
-    for piece in wrap_words(text.plain, width, break_long_words=False, break_on_hyphens=False)[:-1]:
+    for piece in wrapper.wrap(text.plain)[:-1]:
         place = text.plain.index(piece, place) + len(piece)
         place += len(text.plain[place:]) - len(text.plain[place:].lstrip())
         offsets.append(place)
@@ -111,6 +116,7 @@ def styled(parts: tuple[Span, ...], *, ascii_only: bool) -> Text:
     from rich.text import Text
 
     def fit(text: str) -> str:
+        text = CONTROL.sub("", text)
         return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
 
     return Text.assemble(*((fit(text), STYLES.get(style, "")) for style, text in parts))
