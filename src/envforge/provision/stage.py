@@ -115,14 +115,15 @@ def _sweep_unborn(home: Path) -> bool:
 
 
 def _put_right(home: Path, place: Place, created: str) -> None:
-    old, staged_marker = home / "old", read_marker(home / "prefix")
-    if old.is_dir():
-        if os.path.lexists(place.prefix):
-            retire(old, place)
-        else:
-            old.rename(place.prefix)
-    elif staged_marker and staged_marker.created != created and os.path.lexists(place.prefix):
-        retire(home / "prefix", place)
+    standing = read_marker(home / "prefix")
+    swapped_out = standing is not None and standing.created != created
+    old = home / "old" if (home / "old").is_dir() else home / "prefix"
+    if not swapped_out and old.name != "old":
+        return
+    if os.path.lexists(place.prefix):
+        retire(old, place)
+    else:
+        old.rename(place.prefix)
 
 
 def _read_journal(home: Path) -> dict[str, Any] | None:
