@@ -104,7 +104,11 @@ def _invoke(words: Sequence[str], wants_json: bool) -> int:
 def _tell(error: Any, wants_json: bool, *, bare: bool) -> int:
     """Report typer's usage error in our form: lower case, literals in backticks, no full stop."""
     path = error.ctx.command_path if error.ctx else "envforge"
-    text = "no command given" if bare else error.format_message().strip().replace("'", "`").removesuffix(".")
+    text = (
+        "no command given"
+        if bare
+        else error.format_message().strip().replace("'", "`").removesuffix(".").replace("Value error, ", "")
+    )
     message, *closest = re.split(r"\. Did you mean | \(Possible options: ", text)
     hints = tuple(f"did you mean {each.rstrip('?)')}?" for each in closest)
     wrong = UsageError(message[:1].lower() + message[1:], (), (*hints, f"`{path} --help` shows what it takes"))
