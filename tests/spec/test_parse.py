@@ -255,3 +255,12 @@ def test_dates_may_be_quoted_or_not(text: str):
 def test_a_recording_may_be_a_target():
     spec = parse_spec("targets: {a: {schema: envforge.machine/1, kernel: {release: '6.8'}}}", "a.yaml")
     assert spec.targets[0].profile == {"schema": "envforge.machine/1", "kernel": {"release": "6.8"}}
+
+
+def test_a_version_of_cuda_is_simply_unequal_to_a_word():
+    spec = parse_spec("cuda: '12.8'", "a.yaml")
+    assert (spec.cuda == "auto", spec.cuda != "none", spec == parse_spec("cuda: auto", "a.yaml")) == (
+        False,
+        True,
+        False,
+    )

@@ -39,7 +39,7 @@ from envforge.model.doctoring import (
 )
 from envforge.model.locking import Emit, Engine, Environment, Floor, Lock, Locked, Plan, Progress, Section, WheelEngine
 from envforge.model.machine import Driver, Gpu, Interpreter, Machine, Reading
-from envforge.model.spec import Needs, Spec, Target
+from envforge.model.spec import Needs, Spec, Target, Versions
 from envforge.model.verifying import CheckResult, Outcome, SmokeReport
 
 __all__ = [
@@ -90,6 +90,7 @@ __all__ = [
     "SmokeReport",
     "Spec",
     "Target",
+    "Versions",
     "Undetermined",
     "Verdict",
     "Warned",

@@ -11,6 +11,16 @@ from packaging.specifiers import SpecifierSet
 from envforge.model.base import value
 
 
+class Versions(SpecifierSet):
+    """A specifier set that is simply unequal to a word: packaging's own raises InvalidSpecifier for ``== "auto"``."""
+
+    __slots__ = ()
+    __hash__ = SpecifierSet.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SpecifierSet) and SpecifierSet.__eq__(self, other)
+
+
 @value
 class Needs:
     """The hardware floor that the user states."""

@@ -12,7 +12,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from envforge.model import ComputeCapability, Dotted
+from envforge.model import ComputeCapability, Dotted, Versions
 from envforge.spec.complaints import Mistake
 
 UNITS = {"B": 1} | {
@@ -57,7 +57,7 @@ def _better(text: str) -> tuple[str, ...]:
     return ("separate the parts with commas, as in `>=2.8,<2.10`",) if " " in text or "|" in text else ()
 
 
-def cuda(text: str) -> SpecifierSet | str:
+def cuda(text: str) -> Versions | str:
     """Read ``auto``, ``none``, ``12.8`` or a specifier."""
     if text in {"auto", "none"}:
         return text
@@ -67,7 +67,7 @@ def cuda(text: str) -> SpecifierSet | str:
         short = text.rpartition(".")[0]
         raise Mistake(f"torch is built for a CUDA release, `{text}` is more exact than that", f"write `{short}`")
     try:
-        return specifier(text)
+        return Versions(str(specifier(text)))
     except Mistake as mistake:
         hints = mistake.hints if re.search(r"\d", text) else ("write `auto`, `none`, or a version such as `12.8`",)
         raise Mistake(mistake.message, *hints) from None
