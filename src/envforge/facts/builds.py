@@ -112,6 +112,13 @@ def _build(plain: Joined) -> Build:
     )
 
 
+def wheel_abi(torch: Part, build: Build) -> bool | None:
+    """Tell whether a wheel was built with the new C++ ABI; None where no row covers it."""
+    row = {"torch": str(build.torch), "on": build.subdir, "variant": build.variant}
+    floor = next((each for each in rows(torch, "floors") if _covers(each, row)), None)
+    return bool(floor["cxx11_abi"]) if floor else None
+
+
 @cache
 def cuda_of_variant(variant: str) -> Dotted | None:
     """Read the CUDA version in a build's tag: ``cu126`` and ``cuda126`` are 12.6, ``cuda12.4`` 12.4, ``cpu`` none."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
-from envforge.facts.nouns import Architecture, Branch, Toolkit
+from envforge.facts.nouns import Architecture, Branch, PythonMinor, Toolkit
 from envforge.facts.reading import Part, Row, rows, sources
 from envforge.model import ComputeCapability, Dotted
 
@@ -146,4 +146,17 @@ def _toolkit(row: Row) -> Toolkit:
         confidence=row["confidence"],
         where=where_of("toolkits", row["toolkit"], row),
         **plain,
+    )
+
+
+def python_of(row: Row) -> PythonMinor:
+    """Turn a row of the file ``pythons`` into a value."""
+    return PythonMinor(
+        minor=row["python"],
+        released=row["released"],
+        eol=row["eol"],
+        first_torch=row["first_torch"],
+        last_torch=row["last_torch"],
+        confidence=row["confidence"],
+        where=where_of("pythons", row["python"], row),
     )

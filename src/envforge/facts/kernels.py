@@ -27,26 +27,28 @@ class Kernels:
             ComputeCapability.parse(row["device"]): Dotted(row["until"]) if "until" in row else None for row in table
         }
 
-    def executes(self, code: ComputeCapability, device: ComputeCapability, cuda: Dotted | None = None) -> bool:
+    def executes(
+        self, code: ComputeCapability, device: ComputeCapability, tegra: bool = False, cuda: Dotted | None = None
+    ) -> bool:
         """Tell whether machine code for one capability runs on a device of another.
 
-        Same major, same minor or later; Tegra devices run only their own code, unless ``cuda`` (the toolkit that
-        made it) is new enough. Code that the table does not name follows the rule of the major alone.
+        Same major, same minor or later. A Tegra device (known by its capability, or by ``tegra``) runs only its own
+        code, unless ``cuda``, the toolkit that made the code, is new enough. A capability that the table does not
+        name follows the rule of the major alone.
         """
         if code == device:
             return True
-        if self._excluded(code, device, cuda):
+        if self._excluded(code, device, tegra, cuda):
             return False
-        named = self._sass.get(code)
-        if named is not None and (device in self._sass or device in named):
-            return device in named or (device in self._tegra and _same_major(code, device))
+        if code in self._sass and device in self._sass and device not in self._tegra:
+            return device in self._sass[code]
         return _same_major(code, device)
 
-    def _excluded(self, code: ComputeCapability, device: ComputeCapability, cuda: Dotted | None) -> bool:
-        if code in self._tegra:
-            return True
-        if device not in self._tegra:
+    def _excluded(self, code: ComputeCapability, device: ComputeCapability, tegra: bool, cuda: Dotted | None) -> bool:
+        if device in self._sass.get(code, ()):
             return False
+        if code in self._tegra or device not in self._tegra:
+            return code in self._tegra or (tegra and device not in self._sass)
         until = self._tegra[device]
         return until is None or cuda is None or cuda < until
 

@@ -8,11 +8,15 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from envforge.facts.builds import builds_of
-from envforge.facts.drivers import Drivers
+from packaging.version import Version
+
+from envforge.facts.builds import builds_of, wheel_abi
+from envforge.facts.cards import Cards
+from envforge.facts.companions import Companions
+from envforge.facts.drivers import Drivers, python_of
 from envforge.facts.kernels import Kernels
-from envforge.facts.nouns import Architecture, Branch
-from envforge.facts.reading import Part
+from envforge.facts.nouns import Architecture, Branch, Card, Peak, PythonMinor
+from envforge.facts.reading import Part, rows
 from envforge.model import Build, ComputeCapability, Dotted
 
 COMPILED = Path(__file__).parent / "compiled"
@@ -99,9 +103,51 @@ class Facts:
         found = self.drivers.native(cuda, subdir)
         return found[0] if found else None
 
-    def executes(self, code: ComputeCapability, device: ComputeCapability, cuda: Dotted | None = None) -> bool:
-        """Tell whether machine code made by a toolkit runs on a device (`Kernels.executes`)."""
-        return self.kernels.executes(code, device, cuda)
+    def executes(
+        self, code: ComputeCapability, device: ComputeCapability, tegra: bool = False, cuda: Dotted | None = None
+    ) -> bool:
+        """Tell whether machine code made by the toolkit ``cuda`` runs on a device (`Kernels.executes`)."""
+        return self.kernels.executes(code, device, tegra, cuda)
+
+    @cached_property
+    def companions(self) -> Companions:
+        """What goes with a torch release."""
+        return Companions(self._parts)
+
+    def companion(self, torch: Version, name: str) -> tuple[str, ...] | None:
+        """Give the versions of a companion for a torch release, oldest first; ``()`` none exists, None no fact."""
+        return self.companions.versions(torch, name)
+
+    def companion_serves(self, name: str, build: Build, python: str) -> bool | None:
+        """Tell whether a companion exists for a build and a Python (`Companions.serves`)."""
+        return self.companions.serves(name, build, python)
+
+    def released(self, torch: Version) -> str | None:
+        """Give the day on which a torch release came out, ``2026-10-28``."""
+        release = self.companions.releases.get(str(torch))
+        return str(release["date"]) if release else None
+
+    @cached_property
+    def cards(self) -> Cards:
+        """GPU products, PCI ids and peak rates."""
+        return Cards(self._parts, self.drivers)
+
+    def card(self, name: str) -> Card | None:
+        """Find a card by NVML's name, with or without the prefix ``NVIDIA`` (`Cards.named`, `Cards.device`)."""
+        return self.cards.named(name)
+
+    def peak(self, name: str) -> Peak | None:
+        """Give the peak rates of a card by NVML's name."""
+        return self.cards.peak(name)
+
+    def cxx11_abi(self, build: Build) -> bool | None:
+        """Tell whether a Linux wheel was built with the new C++ ABI; conda builds say nothing here."""
+        return wheel_abi(self._parts["torch"], build) if build.kind == "wheel" else None
+
+    def python(self, minor: str) -> PythonMinor | None:
+        """Give what is known of a minor of CPython, ``3.12``."""
+        found = (row for row in rows(self._parts["pythons"], "pythons") if row["python"] == minor)
+        return python_of(row) if (row := next(found, None)) else None
 
 
 def load_facts() -> Facts:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import field
 from typing import Literal
 
 from envforge.model import ComputeCapability, Dotted, value
@@ -64,4 +66,73 @@ class Toolkit:
     ptx_isa: Dotted | None = None
     preview: bool = False
     confidence: Confidence = "read"
+    where: str = ""
+
+
+@value
+class Card:
+    """A GPU product. ``name`` as NVML gives it; ``memory_bytes`` the marketed size, the least that the name covers.
+
+    ``kind`` is consumer, workstation, datacenter, embedded, mining, jetson or automotive; ``listed`` the first release
+    of the open kernel module that names the product; ``architecture`` what its capability is known by.
+    """
+
+    name: str
+    capability: ComputeCapability
+    kind: str | None = None
+    memory_bytes: int | None = None
+    chips: tuple[str, ...] = ()
+    architecture: Architecture | None = None
+    listed: Dotted | None = None
+    mobile: bool = False
+    year: int | None = None
+    confidence: Confidence = "read"
+    where: str = ""
+
+    @property
+    def tegra(self) -> bool:
+        """Tell whether this is a Jetson's integrated GPU."""
+        return self.kind == "jetson"
+
+    @property
+    def first_driver(self) -> Dotted | None:
+        return self.architecture.first_driver if self.architecture else None
+
+    @property
+    def last_driver(self) -> Dotted | None:
+        return self.architecture.last_driver if self.architecture else None
+
+    @property
+    def module(self) -> Module | None:
+        return self.architecture.module if self.architecture else None
+
+
+@value
+class Peak:
+    """What a GPU can do at most: dense TFLOP/s by number format, GB/s of memory, and the best matmul measured.
+
+    A format that is missing has no hardware rate. ``read`` names the figures that a document states; the others are
+    datasheet figures from memory, within a few percent.
+    """
+
+    name: str
+    capability: ComputeCapability
+    tflops: Mapping[str, float]
+    bandwidth_gb_per_s: float | None = None
+    matmul_tflops: Mapping[str, float] = field(default_factory=dict)
+    read: tuple[str, ...] = ()
+    confidence: Confidence = "read"
+    where: str = ""
+
+
+@value
+class PythonMinor:
+    """A minor of CPython, ``3.12``: when it came out and ends, and which torch releases have Linux wheels for it."""
+
+    minor: str
+    released: str
+    eol: str
+    first_torch: str
+    last_torch: str
+    confidence: Confidence = "inferred"
     where: str = ""
