@@ -8,7 +8,7 @@ import time
 import pytest
 
 from envforge.errors import EngineFailed, Unsatisfiable
-from envforge.run import in_child, run
+from envforge.run import Child, in_child, run
 
 
 def test_a_program_gives_its_output_and_status():
@@ -91,3 +91,27 @@ def test_no_child_is_left_behind():
         in_child(lambda send: 1, deadline_s=10)
     with pytest.raises(ChildProcessError):
         os.waitpid(-1, os.WNOHANG)
+
+
+def test_children_run_side_by_side_and_a_hang_is_told_with_what_came_before_it():
+    def hang(send):
+        send("half")
+        time.sleep(60)
+
+    began = time.monotonic()
+    hung, dead, well = [Child(work) for work in (hang, lambda send: os.abort(), lambda send: 7)]
+    told = [child.told(0.5) for child in (hung, dead, well)]
+    assert time.monotonic() - began < 2
+    assert [each.sent for each in told] == [("half",), (), ()]
+    assert [str(each.error) for each in told] == [
+        "the worker passed its deadline",
+        "the worker died (SIGABRT)",
+        "None",
+    ]
+    assert told[2].result == 7
+
+
+def test_a_child_that_nobody_asks_can_be_ended():
+    child = Child(lambda send: time.sleep(60))
+    child.end()
+    assert isinstance(child.told(1).error, EngineFailed)

@@ -111,27 +111,65 @@ def in_child(
     killed when this returns or raises. Raises what ``work`` raised, and EngineFailed when the child died or
     passed the deadline (``TimeoutError`` is its cause then).
     """
-    read_fd, write_fd = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read_fd)
-        _serve(work, write_fd)
-    os.close(write_fd)
-    end = None if deadline_s is None else time.monotonic() + deadline_s
-    try:
-        with os.fdopen(read_fd, "rb", buffering=0) as pipe:
-            while True:
-                kind, payload = _receive(pipe, end)
-                if kind == "event":
-                    emit(payload)
-                elif kind == "result":
-                    return payload  # type: ignore[no-any-return]
-                else:
-                    raise payload
-    except EOFError:
-        raise EngineFailed(f"the worker died ({_how_it_ended(pid)})") from None
-    finally:
-        _reap(pid)
+    return Child(work).result(deadline_s, emit)  # type: ignore[no-any-return]
+
+
+@value
+class Told:
+    """What a child said before it ended: what it sent, its result, and why there is none."""
+
+    sent: tuple[Any, ...]
+    result: Any
+    error: BaseException | None
+    took_s: float
+
+
+class Child:
+    """A forked child at work on ``work(send)``. Start several, then ask each: they run side by side."""
+
+    def __init__(self, work: Callable[[Callable[[Any], None]], Any]) -> None:
+        self._began = time.monotonic()
+        self._read_fd, write_fd = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(self._read_fd)
+            _serve(work, write_fd)
+        os.close(write_fd)
+
+    def result(self, deadline_s: float | None, emit: Callable[[Any], None], *, grace_s: float = GRACE_S) -> Any:
+        """Wait for the result until ``deadline_s`` after the start; raises as `in_child` does. Ends the child."""
+        end = None if deadline_s is None else self._began + deadline_s
+        try:
+            with os.fdopen(self._read_fd, "rb", buffering=0) as pipe:
+                return _listen(pipe, end, emit)
+        except EOFError:
+            raise EngineFailed(f"the worker died ({_how_it_ended(self._pid)})") from None
+        finally:
+            _reap(self._pid, grace_s)
+
+    def told(self, deadline_s: float, *, grace_s: float = 0.2) -> Told:
+        """Wait likewise, and give all that was said; a hang or a death is an answer, not an exception."""
+        sent: list[Any] = []
+        result, failed = None, None
+        try:
+            result = self.result(deadline_s, sent.append, grace_s=grace_s)
+        except Exception as error:
+            failed = error
+        return Told(sent=tuple(sent), result=result, error=failed, took_s=time.monotonic() - self._began)
+
+    def end(self) -> None:
+        """Kill the child, if nobody has asked it yet and nobody will."""
+        _reap(self._pid, grace_s=0.2)
+
+
+def _listen(pipe: Any, end: float | None, emit: Callable[[Any], None]) -> Any:
+    while True:
+        kind, payload = _receive(pipe, end)
+        if kind == "result":
+            return payload
+        if kind != "event":
+            raise payload
+        emit(payload)
 
 
 def _serve(work: Callable[[Callable[[Any], None]], Any], write_fd: int) -> None:
@@ -188,11 +226,11 @@ def _how_it_ended(pid: int) -> str:
     return "still there"
 
 
-def _reap(pid: int) -> None:
+def _reap(pid: int, grace_s: float) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
     with suppress(ChildProcessError):
-        for _ in range(int(GRACE_S / 0.01)):
+        for _ in range(int(grace_s / 0.01)):
             if os.waitpid(pid, os.WNOHANG)[0]:
                 return
             time.sleep(0.01)
