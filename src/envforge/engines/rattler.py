@@ -1,0 +1,76 @@
+"""The default engine for conda packages: rattler, embedded, in a forked worker that is killed when it is done."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from envforge.engines._rattler_worker import Caches, install_locked, solve_plan
+from envforge.engines.failures import unreachable
+from envforge.errors import DiskFailed, EngineFailed
+from envforge.model import Emit, Locked, Plan
+from envforge.run import in_child
+
+DEADLINE_S = 120.0
+GRACE_S = 5.0
+
+
+def package_cache(cache: Path, environ: Mapping[str, str]) -> Path:
+    """Give the folder of extracted packages: the first of ``CONDA_PKGS_DIRS``, else ours."""
+    first = environ.get("CONDA_PKGS_DIRS", "").split(",")[0].strip()
+    return Path(first).expanduser().absolute() if first else cache / "pkgs"
+
+
+class RattlerEngine:
+    """Solves with given virtual packages and installs atomically.
+
+    ``deadline_s`` bounds a solve as a whole, and the time for which a download may stand still.
+    """
+
+    name = "rattler"
+
+    def __init__(
+        self,
+        cache: Path,
+        offline: bool = False,
+        deadline_s: float = DEADLINE_S,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        packages = package_cache(cache.absolute(), os.environ if environ is None else environ)
+        self._caches = Caches(repodata=cache.absolute() / "repodata", packages=packages, offline=offline)
+        self._deadline_s = deadline_s
+
+    def lock(self, plan: Plan, emit: Emit, /) -> tuple[Locked, ...]:
+        """Solve for the plan's virtual packages; write no prefix.
+
+        Raises Unsatisfiable, Unreachable (naming the channel), EngineFailed, and SpecError for what is no match spec.
+        """
+        self._make_caches()
+        try:
+            return in_child(
+                lambda send: solve_plan(plan, self._caches, self._deadline_s, send),
+                deadline_s=self._deadline_s + GRACE_S,
+                emit=emit,
+            )
+        except EngineFailed as error:
+            if isinstance(error.__cause__, TimeoutError):
+                raise unreachable(", ".join(plan.channels), f"no answer within {self._deadline_s:g} s") from None
+            raise
+
+    def install(self, artefacts: tuple[Locked, ...], stage: Path, final: Path, emit: Emit, /) -> None:
+        """Fill ``stage`` with packages that will live at ``final``; both become absolute.
+
+        Raises BadArtefact, Unreachable, DiskFailed, EngineFailed.
+        """
+        self._make_caches()
+        conda = tuple(each for each in artefacts if each.kind == "conda")
+        where, there = stage.absolute(), final.absolute()
+        in_child(lambda send: install_locked(conda, where, there, self._caches, self._deadline_s, send), emit=emit)
+
+    def _make_caches(self) -> None:
+        for folder in (self._caches.repodata, self._caches.packages):
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise DiskFailed(f"the cache cannot be made: {error.strerror}", (str(folder),)) from error
