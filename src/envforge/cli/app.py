@@ -2,7 +2,8 @@
 
 A command module registers itself by one line of `COMMANDS`: the name people type, and where the function is,
 ``module:function`` below `envforge.cli`. The function is made with `common.command`, takes a `Talk` first and
-gives an `Answer`. Functions whose name is a builtin's or another command's module end in ``_``.
+gives an `Answer`. Functions whose name is a builtin's or another command's module end in ``_``. Commands share
+`asking` (words -> specs, machines) and `deciding` (spec and machines -> `Decision`, as `plan` shows it).
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ from envforge.cli.talk import Talk
 from envforge.errors import UsageError
 
 COMMANDS = {
+    "list": "environments:list_",
+    "status": "environments:status",
+    "run": "run:run",
+    "shell": "run:shell",
+    "remove": "environments:remove",
+    "rollback": "environments:rollback",
+    "clean": "environments:clean",
     "schema": "schema:schema",
 }
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -1,0 +1,109 @@
+"""From words on the command line to values: specs, machines, and what the sources say."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from envforge.errors import UsageError
+from envforge.facts import Facts
+from envforge.model import Machine, Spec
+from envforge.wire import write_yaml
+
+MOST_BYTES = 64 << 20
+
+
+def read_text(path: Path, what: str) -> str:
+    """Read a file that the user names. Raises UsageError when it is not a text file that can be read."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise UsageError(f"the {what} is larger than {MOST_BYTES >> 20} MiB", (str(path),))
+        return path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise UsageError(f"the {what} `{path}` does not exist", (str(path),), _nearby(path)) from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"the {what} is not UTF-8 text: byte {error.start}", (str(path),)) from None
+    except OSError as error:
+        raise UsageError(f"the {what} `{path}` cannot be read: {error.strerror}", (str(path),)) from None
+
+
+def _nearby(path: Path) -> tuple[str, ...]:
+    """Name a file beside the missing one that may have been meant."""
+    from difflib import get_close_matches
+
+    there = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    return tuple(f"did you mean `{path.parent / name}`?" for name in get_close_matches(path.name, there, n=1))
+
+
+def read_spec(
+    path: Path,
+    *,
+    channels: Sequence[str] | None = None,
+    indexes: Sequence[str] | None = None,
+    find_links: Sequence[str] | None = None,
+) -> Spec:
+    """Read a spec; what the command line says of channels and indexes stands in for what it says.
+
+    A channel given so is also where torch may come from, in place of `conda-forge`; an index, of `pypi`.
+    """
+    from envforge.spec import parse_spec
+
+    spec = parse_spec(read_text(path, "spec"), str(path))
+    if channels:
+        spec = replace(spec, channels=tuple(channels), sources=_instead(spec.sources, "conda-forge", channels))
+    if indexes:
+        spec = replace(spec, indexes=tuple(indexes), sources=_instead(spec.sources, "pypi", indexes))
+    return replace(spec, find_links=(*spec.find_links, *find_links)) if find_links else spec
+
+
+def _instead(sources: tuple[str, ...], name: str, given: Sequence[str]) -> tuple[str, ...]:
+    found = tuple(each for source in sources for each in (given if source == name else (source,)))
+    return tuple(dict.fromkeys(found if name in sources else (*given, *sources)))
+
+
+def read_machines(
+    given: Sequence[str] | None, spec: Spec, target: str | None, facts: Facts, *, targets: bool = False
+) -> tuple[Machine, ...]:
+    """Give the machines to decide for: those named, one target, every target of the spec (``targets``), or this one."""
+    if given:
+        return tuple(machine for word in given for machine in named_machines(word, facts))
+    if target:
+        return (target_machine(spec, target, facts),)
+    if targets and spec.targets:
+        return tuple(target_machine(spec, each.name, facts) for each in spec.targets)
+    return (this_machine(),)
+
+
+def named_machines(word: str, facts: Facts) -> tuple[Machine, ...]:
+    """Read the machine of a file, of one entry of a file (``machines.yaml#cluster``), or written inline (``{...}``)."""
+    from envforge.detect import read_machine
+
+    if word.lstrip().startswith("{"):
+        return (read_machine(word, "--machine", facts),)
+    return (read_machine(read_text(Path(word), "machine file"), word, facts),)
+
+
+def target_machine(spec: Spec, name: str, facts: Facts) -> Machine:
+    """Give the machine of one of the spec's targets. Raises UsageError when it has no such target."""
+    from envforge.detect import read_machine
+
+    found = next((each for each in spec.targets if each.name == name), None)
+    if found is None:
+        known = ", ".join(f"`{each.name}`" for each in spec.targets)
+        hint = f"its targets are {known}" if known else "it has no `targets`"
+        raise UsageError(f"the spec has no target `{name}`", (spec.where("targets"),), (hint,))
+    if found.path is not None:
+        path = Path(spec.origin).parent / found.path
+        machine = read_machine(read_text(path, "machine file"), str(path), facts)
+    else:
+        machine = read_machine(write_yaml(dict(found.profile or {})), f"{spec.where('targets')} ({name})", facts)
+    return replace(machine, name=name)
+
+
+def this_machine() -> Machine:
+    """Look at the machine that this runs on."""
+    from envforge.detect import assemble, take_readings
+
+    return assemble(take_readings(os.environ), "this machine")
