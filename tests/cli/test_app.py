@@ -63,7 +63,7 @@ def test_every_flag_has_its_variable(name):
 @pytest.mark.parametrize(
     ("words", "message", "hint"),
     [
-        (("shema",), "no such command `shema`", "did you mean `schema`?"),
+        (("schemas",), "no such command `schemas`", "did you mean `schema`?"),
         (("schema", "--jsn"), "no such option: --jsn", "did you mean --json?"),
         (
             ("schema", "extra"),

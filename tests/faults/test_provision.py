@@ -24,7 +24,7 @@ def version(number: int) -> Section:
 def make(envs: Path, number: int, pause_s: float = 0.0) -> Environment:
     part = version(number)
     tools = engines(TinyConda(pause_s=pause_s, files=3))
-    return provision(lock(part), part, envs / "demo", engines=tools, cache=envs / "cache", emit=quiet)
+    return provision(lock(part), part, envs / "demo", engines=tools, packages=envs / "cache", emit=quiet)
 
 
 def work(envs: Path, kind: str, number: int) -> None:

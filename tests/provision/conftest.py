@@ -26,7 +26,7 @@ def make(tmp_path: Path, envs: Path) -> Make:
     def make(part: Any = None, prefix: Path | str | None = None, conda: Any = None, **more: Any) -> Environment:
         chosen = part or section()
         where = Path(prefix) if prefix else envs / "demo"
-        more = {"cache": tmp_path / "cache", "emit": quiet, **more}
+        more = {"packages": tmp_path / "cache", "emit": quiet, **more}
         return provision(lock(chosen), chosen, where, engines=engines(conda), **more)
 
     return make

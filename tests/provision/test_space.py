@@ -32,8 +32,8 @@ def test_need_is_counted_from_the_sizes_in_the_lock(tmp_path):
 
 
 def test_what_the_cache_holds_is_not_downloaded(tmp_path):
-    (tmp_path / "pkgs/python-3.11.7-0/info").mkdir(parents=True)
-    (tmp_path / "pkgs/python-3.11.7-0/info/index.json").write_text("{}")
+    (tmp_path / "python-3.11.7-0/info").mkdir(parents=True)
+    (tmp_path / "python-3.11.7-0/info/index.json").write_text("{}")
     assert 1000 == measure_room(section(), Place.at(tmp_path / "demo"), tmp_path).download_bytes
 
 
@@ -48,7 +48,7 @@ def test_a_full_disk_is_refused_before_anything_starts(make, tmpfs):
 def test_a_full_cache_disk_is_named(make, tmpfs):
     part = section(package("python", size_bytes=2_000_000))
     with pytest.raises(DiskFailed) as caught:
-        make(part, cache=tmpfs / "cache")
+        make(part, packages=tmpfs / "cache")
     assert (str(tmpfs / "cache"),) == caught.value.where
 
 

@@ -1,5 +1,6 @@
 """From a lock to an environment: claim, stage beside the prefix, marker last, one rename. No marker, no environment."""
 
+from envforge.provision.activation import Activation, activated, activation, activation_script
 from envforge.provision.build import Engines, provision, section_digest
 from envforge.provision.drift import Drift, drift
 from envforge.provision.marker import read_environment, store_report
@@ -9,10 +10,14 @@ from envforge.provision.removal import clean, delete_cache, remove, rollback
 from envforge.provision.space import Room, check_room, measure_room
 
 __all__ = [
+    "Activation",
     "Drift",
     "Engines",
     "Place",
     "Room",
+    "activated",
+    "activation",
+    "activation_script",
     "check_room",
     "clean",
     "delete_cache",

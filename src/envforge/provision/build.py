@@ -37,13 +37,14 @@ def provision(
     prefix: Path,
     *,
     engines: Engines,
-    cache: Path,
+    packages: Path,
     emit: Emit,
     spec_origin: str = "",
     timeout_s: float | None = None,
 ) -> Environment:
     """Make the environment of this section at ``prefix``, or leave everything as it was.
 
+    ``packages`` is the conda engine's package cache, whose disk is looked at before anything starts.
     Does nothing when it stands there already, clean. An older environment of ours is replaced in one step and kept
     as the previous generation. Raises UsageError for a prefix that is not ours, DiskFailed before anything starts
     when it cannot fit, and whatever the engines raise; nothing of the stage is left then.
@@ -52,7 +53,7 @@ def provision(
     refuse_foreign(place)
     try:
         if not _serves(read_environment(place.prefix), section):
-            check_room(measure_room(section, place, cache), section)
+            check_room(measure_room(section, place, packages), section)
         with claim(place, timeout_s=timeout_s, emit=emit):
             return _provision(lock, section, place, engines, emit, spec_origin)
     except OSError as error:

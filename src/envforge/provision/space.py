@@ -26,32 +26,32 @@ class Room:
     unpacked_bytes: int
     files: int
     linked: bool
-    cache: Path
+    packages: Path
     prefix: Path
 
 
-def measure_room(section: Section, place: Place, cache: Path) -> Room:
-    """Estimate bytes and files of this section's artefacts; what conda's cache already holds is not downloaded."""
-    fresh = [each for each in section.artefacts if not _cached(each, cache)]
+def measure_room(section: Section, place: Place, packages: Path) -> Room:
+    """Estimate bytes and files of this section's artefacts; what ``packages``, conda's cache, holds is not downloaded."""
+    fresh = [each for each in section.artefacts if not _cached(each, packages)]
     return Room(
         download_bytes=sum(each.size_bytes or 0 for each in fresh),
         unpacked_bytes=_unpacked(section.artefacts),
         files=_unpacked(section.artefacts) // BYTES_PER_FILE,
-        linked=_device(cache) == _device(place.prefix.parent),
-        cache=cache,
+        linked=_device(packages) == _device(place.prefix.parent),
+        packages=packages,
         prefix=place.prefix,
     )
 
 
 def check_room(room: Room, section: Section) -> None:
     """Refuse work that cannot fit. Raises DiskFailed, which names the disk, the need and what is free."""
-    fresh = tuple(each for each in section.artefacts if not _cached(each, room.cache))
+    fresh = tuple(each for each in section.artefacts if not _cached(each, room.packages))
     share = LINKED_SHARE if room.linked else 1.0
     in_cache, in_prefix = room.download_bytes + _unpacked(fresh), int(room.unpacked_bytes * share)
     if room.linked:
         _check(room.prefix.parent, in_cache + in_prefix, room.files)
         return
-    _check(room.cache, in_cache, _unpacked(fresh) // BYTES_PER_FILE)
+    _check(room.packages, in_cache, _unpacked(fresh) // BYTES_PER_FILE)
     _check(room.prefix.parent, in_prefix, room.files)
 
 
@@ -78,9 +78,9 @@ def _unpacked(artefacts: tuple[Locked, ...]) -> int:
     return int(sum((each.size_bytes or 0) * UNPACKED_PER_ARCHIVE[each.kind] for each in artefacts))
 
 
-def _cached(artefact: Locked, cache: Path) -> bool:
+def _cached(artefact: Locked, packages: Path) -> bool:
     stem = f"{artefact.name}-{artefact.version}-{artefact.build}"
-    return artefact.kind == "conda" and (cache / "pkgs" / stem / "info" / "index.json").is_file()
+    return artefact.kind == "conda" and (packages / stem / "info" / "index.json").is_file()
 
 
 def _device(folder: Path) -> int:

@@ -1,0 +1,52 @@
+"""Where envforge keeps things: environments, caches, and the list of environments elsewhere."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from envforge.errors import UsageError
+from envforge.model import Environment, value
+from envforge.provision import Place, find_environment
+
+
+@value
+class Dirs:
+    """The three places. ``registry`` is a file."""
+
+    envs: Path
+    cache: Path
+    registry: Path
+
+
+def find_dirs(environ: Mapping[str, str] = os.environ) -> Dirs:
+    """Tell the places: ``ENVFORGE_ENVS_DIR`` and ``ENVFORGE_CACHE_DIR``, else the XDG directories."""
+    from platformdirs import user_cache_path, user_data_path, user_state_path
+
+    envs = environ.get("ENVFORGE_ENVS_DIR")
+    cache = environ.get("ENVFORGE_CACHE_DIR")
+    return Dirs(
+        envs=_absolute(envs) if envs else user_data_path("envforge") / "envs",
+        cache=_absolute(cache) if cache else user_cache_path("envforge"),
+        registry=user_state_path("envforge") / "prefixes.json",
+    )
+
+
+def choose_prefix(dirs: Dirs, name: str, prefix: Path | None) -> Path:
+    """Give the absolute prefix of an environment: the one that was asked for, or by name. Raises UsageError."""
+    if prefix is None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        hints = ("a name has letters, digits, `.`, `_`, `-`", "give a path with `--prefix`")
+        raise UsageError(f"`{name}` cannot be the name of an environment", (), hints)
+    return Place.at(prefix or dirs.envs / name).prefix
+
+
+def find_one(dirs: Dirs, name: str | None, prefix: Path | None) -> Environment | None:
+    """Find the environment that ``-n`` or ``-p`` means; None when neither was given. Raises UsageError."""
+    wanted = f"{Place.at(prefix).prefix}" if prefix else name
+    return find_environment(wanted, dirs.envs, dirs.registry) if wanted else None
+
+
+def _absolute(path: str) -> Path:
+    return Path(os.path.abspath(Path(path).expanduser()))  # noqa: PTH100 - links stay as the user wrote them
