@@ -31,7 +31,7 @@ class Room:
 
 
 def measure_room(section: Section, place: Place, packages: Path) -> Room:
-    """Estimate bytes and files of this section's artefacts; what ``packages``, conda's cache, holds is not downloaded."""
+    """Estimate bytes and files of this section's artefacts; not what ``packages`` holds, conda's cache."""
     fresh = [each for each in section.artefacts if not _cached(each, packages)]
     return Room(
         download_bytes=sum(each.size_bytes or 0 for each in fresh),
