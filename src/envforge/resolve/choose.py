@@ -63,12 +63,29 @@ def _split(groups: dict[int, int], place: int, forbidden: int) -> Iterator[tuple
             yield broken | 1 << place, lost
 
 
+class Panel:
+    """The candidates, grouped by what rules can tell apart; remembers the answer of every rule it was asked."""
+
+    def __init__(self, candidates: tuple[Candidate, ...]) -> None:
+        self.candidates = candidates
+        self._groups = {reads: _group(candidates, key) for reads, key in _READS.items()}
+        self._answers: dict[Constraint, tuple[int, int]] = {}
+
+    def judge(self, constraints: tuple[Constraint, ...]) -> Judged:
+        """Ask every constraint about every candidate, once per group that it can tell apart (its ``reads``)."""
+        answers = [self._ask(constraint) for constraint in constraints]
+        forbids, unknown = zip(*answers, strict=True) if answers else ((), ())
+        return Judged(candidates=self.candidates, constraints=constraints, forbids=forbids, unknown=unknown)
+
+    def _ask(self, constraint: Constraint) -> tuple[int, int]:
+        if constraint not in self._answers:
+            self._answers[constraint] = _answer(constraint, self._groups[getattr(constraint, "reads", "candidate")])
+        return self._answers[constraint]
+
+
 def judge(candidates: tuple[Candidate, ...], constraints: tuple[Constraint, ...]) -> Judged:
-    """Ask every constraint about every candidate, once per group that it can tell apart (its ``reads``)."""
-    groups = {reads: _group(candidates, key) for reads, key in _READS.items()}
-    answers = [_answer(constraint, groups[getattr(constraint, "reads", "candidate")]) for constraint in constraints]
-    forbids, unknown = zip(*answers, strict=True) if answers else ((), ())
-    return Judged(candidates=candidates, constraints=constraints, forbids=forbids, unknown=unknown)
+    """Ask every constraint about every candidate."""
+    return Panel(candidates).judge(constraints)
 
 
 def _group(candidates: tuple[Candidate, ...], key: Callable[[Candidate], object]) -> list[tuple[Candidate, int]]:

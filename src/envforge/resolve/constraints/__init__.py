@@ -1,0 +1,207 @@
+"""Every rule, and how spec and machines become rules: one small class per rule, equal ones merged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from functools import lru_cache
+
+from envforge.facts import Card, Facts
+from envforge.model import ABSENT, ComputeCapability, Dotted, Driver, Gpu, Machine, Offer, Spec
+from envforge.plan import channel_pythons, unasked_channels, wheels_alone
+from envforge.resolve.constraints.base import Change, Ruled, named, on_gpu
+from envforge.resolve.constraints.driver import BranchServesCard, DriverFloor, ModuleFlavour
+from envforge.resolve.constraints.kernels import KernelCoverage
+from envforge.resolve.constraints.needs import EnoughGpus
+from envforge.resolve.constraints.pins import CudaPin, NotNewer, PythonPin, SourcePin, TorchPin
+from envforge.resolve.constraints.policy import GpuPolicy, policy_of
+from envforge.resolve.constraints.source import CompanionExists, PythonServed, SourceAnswers
+from envforge.resolve.constraints.system import GlibcFloor, JetsonBuild, Platform
+
+__all__ = [
+    "Change",
+    "Ruled",
+    "capability_of",
+    "constraints_of",
+    "has_gpus",
+    "is_tegra",
+    "named",
+    "on_gpu",
+    "policy_of",
+    "speaks",
+]
+
+WINDOWS = "win-64"
+
+
+def constraints_of(
+    spec: Spec, machines: tuple[Machine, ...], facts: Facts, offers: tuple[Offer, ...] = ()
+) -> tuple[Ruled, ...]:
+    """Give every rule of the spec, of the sources that were asked, and of the machines; equal ones once."""
+    rules = [*_of_spec(spec, facts), *_of_sources(offers)]
+    for machine in machines:
+        hosts = (machine.name,) if len(machines) > 1 else ()
+        rules += of_machine(spec, machine, facts, offers, hosts)
+    return merge(rules)
+
+
+def merge(rules: Iterable[Ruled]) -> tuple[Ruled, ...]:
+    """Make equal rules one that speaks for the hosts of all of them."""
+    hosts: dict[Ruled, list[str]] = {}
+    for rule in rules:
+        hosts.setdefault(rule, []).extend(rule.hosts)
+    return tuple(replace(rule, hosts=tuple(dict.fromkeys(names))) for rule, names in hosts.items())
+
+
+def _of_spec(spec: Spec, facts: Facts) -> Iterator[Ruled]:
+    if spec.torch is not None:
+        yield TorchPin(wanted=spec.torch, where=(spec.where("torch"),))
+    if spec.cuda != "auto":
+        yield CudaPin(wanted=None if spec.cuda == "none" else spec.cuda, where=(spec.where("cuda"),))
+    if spec.python is not None:
+        yield PythonPin(wanted=spec.python, where=(spec.where("python"),))
+    yield SourcePin(sources=spec.sources, where=(spec.where("sources"),))
+    if spec.exclude_newer:
+        yield NotNewer(day=spec.exclude_newer, facts=facts, where=(spec.where("exclude-newer"),))
+    for name in spec.companions:
+        yield CompanionExists(companion=name, facts=facts, where=(spec.where("with"),))
+
+
+def _of_sources(offers: tuple[Offer, ...]) -> Iterator[Ruled]:
+    for offer in offers:
+        if offer.error is not None:
+            yield SourceAnswers(source=offer.source, error=offer.error)
+
+
+def of_machine(
+    spec: Spec, machine: Machine, facts: Facts, offers: tuple[Offer, ...], hosts: tuple[str, ...]
+) -> Iterator[Ruled]:
+    """Give the rules of one machine; those that nothing could break are left out."""
+    yield Platform(subdir=machine.subdir, hosts=hosts)
+    yield GlibcFloor(glibc=machine.glibc, hosts=hosts)
+    yield JetsonBuild(tegra=machine.tegra, hosts=hosts)
+    policy = policy_of(spec)
+    yield GpuPolicy(policy=policy, has_gpus=has_gpus(machine), hosts=hosts, where=(spec.where("gpu"),))
+    if spec.needs != type(spec.needs)():
+        yield EnoughGpus.of(spec.needs, _sizes(machine, facts), hosts=hosts, where=(spec.where("needs"),))
+    yield PythonServed(
+        unasked=unasked_channels(spec, offers),
+        channels=channel_pythons(spec, offers, _on_conda_forge(facts, machine.subdir)),
+        at_hand=_minors(machine),
+        wheels_alone=wheels_alone(spec),
+        hosts=hosts,
+    )
+    yield from _of_driver(machine, facts, hosts)
+    yield from _of_cards(machine, facts, hosts)
+
+
+def _of_driver(machine: Machine, facts: Facts, hosts: tuple[str, ...]) -> Iterator[Ruled]:
+    without = has_gpus(machine) is False
+    yield DriverFloor(driver=machine.driver, scale=scale(machine), without_gpus=without, facts=facts, hosts=hosts)
+
+
+def _of_cards(machine: Machine, facts: Facts, hosts: tuple[str, ...]) -> Iterator[Ruled]:
+    if has_gpus(machine) is None:
+        yield KernelCoverage(card="an unknown GPU", capability=None, speaks=None, facts=facts, hosts=hosts)
+    cards = {(gpu.name or "an unnamed GPU", capability_of(gpu, facts)) for gpu in machine.gpus or ()}
+    tegra = is_tegra(machine, facts)
+    for card, capability in sorted(cards, key=str):
+        yield KernelCoverage(
+            card=card,
+            capability=capability,
+            tegra=tegra,
+            speaks=speaks(machine, facts),
+            alone=len(cards) == 1,
+            facts=facts,
+            hosts=hosts,
+        )
+        if isinstance(machine.driver, Driver) and capability and not tegra:
+            yield from _of_card(machine.driver, card, capability, facts, hosts)
+
+
+def _of_card(
+    driver: Driver, card: str, capability: ComputeCapability, facts: Facts, hosts: tuple[str, ...]
+) -> Iterator[Ruled]:
+    known = facts.architecture(capability)
+    if known is None:
+        return
+    where = (known.where,)
+    first, last = known.first_driver, known.last_driver
+    yield BranchServesCard(
+        driver=driver, card=card, capability=capability, first=first, last=last, hosts=hosts, where=where
+    )
+    if known.module != "either":
+        yield ModuleFlavour(module=driver.module, demanded=known.module, card=card, hosts=hosts, where=where)
+
+
+def scale(machine: Machine) -> str:
+    """Say whose driver numbers a machine has: WSL shows the Windows host's."""
+    return WINDOWS if (machine.platform or "").startswith("wsl") else machine.subdir or "linux-64"
+
+
+def has_gpus(machine: Machine) -> bool | None:
+    """Say whether a machine has NVIDIA GPUs; None when it could not be looked at. No Mac of today has one."""
+    if machine.gpus is None:
+        return False if (machine.subdir or "").startswith("osx") else None
+    return bool(machine.gpus)
+
+
+def speaks(machine: Machine, facts: Facts) -> Dotted | None:
+    """Give the newest CUDA that a machine's driver speaks: as read, else as facts say of its branch."""
+    if machine.driver is ABSENT or not isinstance(machine.driver, Driver):
+        return None
+    return machine.driver.cuda_version or _cuda_of_driver(facts, machine.driver.version)
+
+
+@lru_cache(maxsize=4096)
+def _cuda_of_driver(facts: Facts, version: Dotted) -> Dotted | None:
+    return facts.cuda_of_driver(version)
+
+
+def is_tegra(machine: Machine, facts: Facts) -> bool:
+    """Say whether a machine is a Jetson: as read, else as facts say of its GPUs' names."""
+    if machine.tegra is not None:
+        return machine.tegra
+    cards = (_card(facts, gpu.name) for gpu in machine.gpus or () if gpu.name)
+    return any(card.tegra for card in cards if card)
+
+
+@lru_cache(maxsize=64)
+def _on_conda_forge(facts: Facts, subdir: str | None) -> tuple[str, ...]:
+    """Give the Pythons that conda-forge has by what facts say: those that it built torch for."""
+    found = (build.pythons for build in facts.builds(subdir or "linux-64") if build.source == "conda-forge")
+    return tuple(sorted({python for pythons in found for python in pythons}))
+
+
+@lru_cache(maxsize=4096)
+def _card(facts: Facts, name: str) -> Card | None:
+    return facts.card(name)
+
+
+def capability_of(gpu: Gpu, facts: Facts) -> ComputeCapability | None:
+    """Give a GPU's compute capability: as read, else as facts say of its name."""
+    if gpu.compute_capability is not None or gpu.name is None:
+        return gpu.compute_capability
+    card = _card(facts, gpu.name)
+    return card.capability if card else None
+
+
+def _sizes(machine: Machine, facts: Facts) -> tuple[Gpu, ...] | None:
+    if machine.gpus is None:
+        return () if has_gpus(machine) is False else None
+    return tuple(
+        Gpu(
+            index=0,
+            name=gpu.name,
+            compute_capability=capability_of(gpu, facts),
+            memory_bytes=gpu.memory_bytes,
+        )
+        for gpu in machine.gpus
+    )
+
+
+def _minors(machine: Machine) -> tuple[str, ...] | None:
+    if machine.interpreters is None:
+        return None
+    minors = {(each.version.major, each.version.minor) for each in machine.interpreters}
+    return tuple(f"{major}.{minor}" for major, minor in sorted(minors))

@@ -1,0 +1,76 @@
+"""What all constraints share: whom they speak for, what they look at, and the change that would satisfy them."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import field
+from typing import ClassVar, Literal
+
+from envforge.model import Build, Candidate, Owner, value
+
+Reads = Literal["build", "python", "candidate"]
+
+
+@value
+class Change:
+    """The smallest change that satisfies one constraint: set ``key`` to ``to`` (None: leave the key out).
+
+    ``key`` is a key of the spec, or of a machine's profile when ``on`` is ``machine``, or the name of a source.
+    ``hosts`` are the machines meant, none for all.
+    """
+
+    on: Literal["spec", "machine", "source"]
+    key: str
+    to: str | None = None
+    hosts: tuple[str, ...] = ()
+
+
+@value
+class Ruled:
+    """A constraint as a value: equal ones are one, whichever hosts they speak for (then `hosts` is joined).
+
+    ``reads`` is what the answer depends on, so that it is asked once per build or per Python.
+    """
+
+    rule: ClassVar[str]
+    owner: ClassVar[Owner]
+    reads: ClassVar[Reads] = "build"
+
+    hosts: tuple[str, ...] = field(default=(), compare=False)
+    where: tuple[str, ...] = field(default=(), compare=False)
+
+    @abstractmethod
+    def allows(self, candidate: Candidate, /) -> bool | None: ...
+
+    @abstractmethod
+    def why(self, candidate: Candidate, /) -> str: ...
+
+    @abstractmethod
+    def fix(self, candidate: Candidate, /) -> str: ...
+
+    def change(self, candidate: Candidate, /) -> Change | None:
+        """Give the change that `fix` says in words; None when no edit of spec or machine can make it."""
+        return None
+
+    def praise(self, candidate: Candidate, /) -> str | None:
+        """Say what is good about an allowed candidate in this rule's eyes; None when there is nothing to say."""
+        return None
+
+    @property
+    def host(self) -> str:
+        """Name the machines it speaks for: ``this machine``, ``a100`` or ``a100, v100 and 3 others``."""
+        if len(self.hosts) <= 3:
+            return ", ".join(self.hosts) or "this machine"
+        return f"{', '.join(self.hosts[:2])} and {len(self.hosts) - 2} others"
+
+
+def named(build: Build) -> str:
+    """Name a build as people do: ``torch 2.15.0 cu132``."""
+    return f"torch {build.torch} {build.variant}".rstrip()
+
+
+def on_gpu(build: Build) -> bool | None:
+    """Say whether a build can use a GPU; None when nothing tells (a wheel that facts do not know)."""
+    if build.cuda is not None:
+        return True
+    return False if build.sass == () or build.variant == "cpu" else None

@@ -1,0 +1,94 @@
+"""Rule of the card: the build carries machine code for it, or PTX that the driver can still compile."""
+
+from __future__ import annotations
+
+from dataclasses import field
+from typing import ClassVar
+
+from envforge.facts import Facts
+from envforge.model import Build, Candidate, ComputeCapability, Dotted, Owner, value
+from envforge.resolve.constraints.base import Change, Ruled, named, on_gpu
+
+SASS, PTX, NONE = 2, 1, 0
+
+
+def degree(build: Build, capability: ComputeCapability, tegra: bool, facts: Facts) -> int | None:
+    """Say how a build reaches a device: by machine code (2), by PTX alone (1), not at all (0), unknown (None)."""
+    if build.sass is None and build.ptx is None:
+        return None
+    if any(facts.executes(code, capability, tegra, build.cuda) for code in build.sass or ()):
+        return SASS
+    return PTX if any(code <= capability for code in build.ptx or ()) else NONE
+
+
+@value
+class KernelCoverage(Ruled):
+    """One card of a machine: machine code of its family, or older PTX under a driver at least as new as the toolkit.
+
+    ``speaks`` is the newest CUDA that the driver speaks, which decides what PTX it can compile. ``alone`` when the
+    machine has no other kind of card, so that this one cannot be hidden.
+    """
+
+    rule: ClassVar[str] = "kernels"
+    owner: ClassVar[Owner] = "card"
+
+    card: str
+    capability: ComputeCapability | None
+    tegra: bool = False
+    speaks: Dotted | None
+    alone: bool = field(default=True, compare=False)
+    facts: Facts = field(compare=False, repr=False)
+
+    def degree(self, build: Build) -> int | None:
+        """Say how a build reaches this card (see `degree`)."""
+        return None if self.capability is None else degree(build, self.capability, self.tegra, self.facts)
+
+    def allows(self, candidate: Candidate, /) -> bool | None:
+        build = candidate.build
+        if on_gpu(build) is False:
+            return True
+        reached = self.degree(build)
+        if reached != PTX:
+            return None if reached is None else reached == SASS
+        return None if self.speaks is None or build.cuda is None else self.speaks >= build.cuda
+
+    def why(self, candidate: Candidate, /) -> str:
+        build = candidate.build
+        lacks = f"{named(build)} has no {self._sm} code for {self.card}"
+        if self.degree(build) == PTX:
+            speaks = f"the driver of {self.host} speaks {self.speaks}"
+            return f"{lacks}, and compiling its PTX needs a driver for CUDA {build.cuda}; {speaks}"
+        return f"{lacks}: it was built for {', '.join(code.sm for code in build.sass or ())}{_and_ptx(build)}"
+
+    def fix(self, candidate: Candidate, /) -> str:
+        if self.degree(candidate.build) == PTX:
+            return f"install NVIDIA driver {self._native(candidate.build)} or newer"
+        if self.alone:
+            return f"run it on another card than {self.card}"
+        return f"hide {self.card} from it with `CUDA_VISIBLE_DEVICES`"
+
+    def change(self, candidate: Candidate, /) -> Change | None:
+        if self.degree(candidate.build) == PTX and (native := self._native(candidate.build)):
+            return Change(on="machine", key="driver", to=str(native), hosts=self.hosts)
+        return None if self.alone else Change(on="machine", key="gpus", to=self.card, hosts=self.hosts)
+
+    def praise(self, candidate: Candidate, /) -> str | None:
+        reached = self.degree(candidate.build) if candidate.build.cuda else None
+        if not reached:
+            return None
+        how = "machine code" if reached == SASS else "PTX that the driver compiles"
+        return f"{how} for {self.card} ({self._sm})"
+
+    @property
+    def _sm(self) -> str:
+        return self.capability.sm if self.capability else "known"
+
+    def _native(self, build: Build) -> Dotted | None:
+        return self.facts.native_driver(build.cuda, build.subdir) if build.cuda else None
+
+    def __str__(self) -> str:
+        return f"{self.host} has {self.card} ({self._sm})"
+
+
+def _and_ptx(build: Build) -> str:
+    return f", with PTX from {max(build.ptx).sm}" if build.ptx else ""

@@ -1,0 +1,77 @@
+"""The verb: spec, machines and facts in, a choice or a conflict out."""
+
+from __future__ import annotations
+
+from envforge.facts import Facts
+from envforge.model import Choice, Conflict, Machine, Offer, Reason, Spec
+from envforge.resolve.choose import hitting_sets, minimal
+from envforge.resolve.constraints import Ruled
+from envforge.resolve.explain import better, ranges, reasons, rejected
+from envforge.resolve.inquiry import Inquiry, Ruling
+from envforge.resolve.warn import warnings
+from envforge.resolve.ways import reason_of, ways_out
+
+SMALL_CORE = 4
+FEW_RULES = 40
+
+
+def resolve(
+    spec: Spec, machines: tuple[Machine, ...], facts: Facts, offers: tuple[Offer, ...] = ()
+) -> Choice | Conflict:
+    """Choose the best Python × torch build that all these machines run, or prove that there is none.
+
+    ``offers`` of sources that were asked replace what facts say of them; those with an error forbid their source.
+    """
+    return answer(Inquiry(spec, machines, facts, offers))
+
+
+def answer(inquiry: Inquiry) -> Choice | Conflict:
+    """Answer a question that was put."""
+    ruling = inquiry.ask()
+    return _choice(inquiry, ruling) if ruling.judged.admissible else _conflict(inquiry, ruling)
+
+
+def _choice(inquiry: Inquiry, ruling: Ruling) -> Choice:
+    best, *others = ruling.ranked()
+    above = better(ruling, best)
+    candidate = ruling.candidate(best)
+    return Choice(
+        best=candidate,
+        native=ruling.ranking.native(candidate.build),
+        reasons=reasons(inquiry, ruling, best, others[0] if others else None),
+        others=tuple(ruling.candidate(index) for index in others),
+        rejected=rejected(ruling, above),
+        ranges=ranges(ruling, above),
+        unlocks=ways_out(inquiry, ruling, sum(1 << index for index in above)),
+        warnings=warnings(inquiry, ruling, best),
+    )
+
+
+def _conflict(inquiry: Inquiry, ruling: Ruling) -> Conflict:
+    ways = minimal(ruling.judged.by_broken())
+    most = SMALL_CORE if len(ruling.rules) > FEW_RULES else None
+    speakers = _speakers(ruling, ways)
+    return Conflict(
+        cores=tuple(
+            tuple(_in_core(rule, ruling, speakers) for rule in ruling.named(core)) for core in hitting_sets(ways, most)
+        ),
+        ways_out=ways_out(inquiry, ruling),
+        warnings=warnings(inquiry, ruling, None),
+    )
+
+
+def _speakers(ruling: Ruling, ways: tuple[int, ...]) -> dict[Ruled, int]:
+    """Find for each rule the best candidate that it stands in the way of: the one to explain it by."""
+    groups = ruling.judged.by_broken()
+    found: dict[Ruled, int] = {}
+    for way in ways:
+        best = ruling.ranked(groups[way])[0]
+        for rule in ruling.named(way):
+            if rule not in found or ruling.rank(found[rule]) < ruling.rank(best):
+                found[rule] = best
+    return found
+
+
+def _in_core(rule: Ruled, ruling: Ruling, speakers: dict[Ruled, int]) -> Reason:
+    told = str(rule) if rule.owner == "spec" else rule.why(ruling.candidate(speakers[rule]))
+    return reason_of(rule, told)

@@ -1,0 +1,89 @@
+"""One question, asked as often as needed: spec and machines against the same candidates, answers remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+from envforge.facts import Facts
+from envforge.model import Candidate, Machine, Offer, Spec, value
+from envforge.resolve.candidates import candidates
+from envforge.resolve.choose import Judged, Panel, bits
+from envforge.resolve.constraints import Ruled, constraints_of
+from envforge.resolve.rank import Rank, Ranking
+
+ANY_SUBDIR = ("linux-64", "linux-aarch64", "osx-arm64", "win-64")
+
+
+@value
+class Ruling:
+    """What came of asking once: every rule's answers, and how candidates rank."""
+
+    spec: Spec
+    machines: tuple[Machine, ...]
+    rules: tuple[Ruled, ...]
+    judged: Judged
+    ranking: Ranking
+
+    def unknown(self, index: int) -> int:
+        """Count the rules that cannot tell of one candidate."""
+        return self.judged.untold(index).bit_count()
+
+    def rank(self, index: int) -> Rank:
+        """Rank one candidate, unknown rules counted."""
+        return self.ranking.rank(self.judged.candidates[index], self.unknown(index))
+
+    def ranked(self, mask: int | None = None) -> tuple[int, ...]:
+        """Give the admissible candidates (or those of a mask), best first, one for each build: its best Python."""
+        picked: dict[int, tuple[Rank, int]] = {}
+        for index in bits(self.judged.admissible if mask is None else mask):
+            rank, build = self.rank(index), id(self.judged.candidates[index].build)
+            if build not in picked or picked[build][0] < rank:
+                picked[build] = rank, index
+        return tuple(index for _, index in sorted(picked.values(), reverse=True))
+
+    def candidate(self, index: int) -> Candidate:
+        """Give one candidate, with the companions that this spec asks for."""
+        found = self.judged.candidates[index]
+        kept = tuple(pair for pair in found.companions if pair[0] in self.spec.companions)
+        return found if kept == found.companions else replace(found, companions=kept)
+
+    def broken(self, index: int) -> tuple[Ruled, ...]:
+        """Give the rules that forbid one candidate."""
+        return self.named(self.judged.broken(index))
+
+    def named(self, mask: int) -> tuple[Ruled, ...]:
+        """Give the rules of a mask."""
+        return tuple(self.rules[place] for place in bits(mask))
+
+
+class Inquiry:
+    """Facts and offers as candidates; `ask` it for a spec and machines, as they are or as they could be."""
+
+    def __init__(self, spec: Spec, machines: tuple[Machine, ...], facts: Facts, offers: tuple[Offer, ...]) -> None:
+        self.spec, self.machines, self.facts, self.offers = spec, machines, facts, offers
+        self.panel = Panel(candidates(subdirs(machines), facts, offers, spec.companions))
+
+    def ask(
+        self,
+        spec: Spec | None = None,
+        machines: tuple[Machine, ...] | None = None,
+        offers: tuple[Offer, ...] | None = None,
+    ) -> Ruling:
+        """Judge every candidate; what is left out is as the question was put first."""
+        spec = self.spec if spec is None else spec
+        machines = self.machines if machines is None else machines
+        rules = constraints_of(spec, machines, self.facts, self.offers if offers is None else offers)
+        return Ruling(
+            spec=spec,
+            machines=machines,
+            rules=rules,
+            judged=self.panel.judge(rules),
+            ranking=Ranking(spec, machines, self.facts),
+        )
+
+
+def subdirs(machines: Iterable[Machine]) -> tuple[str, ...]:
+    """Give the platforms of some machines, each once; every one for a machine of an unknown platform."""
+    found = [machine.subdir for machine in machines]
+    return tuple(dict.fromkeys(each for subdir in found for each in ((subdir,) if subdir else ANY_SUBDIR)))

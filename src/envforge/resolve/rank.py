@@ -1,0 +1,145 @@
+"""Which of the admissible candidates is best: the order of the fields is the policy, greater is better."""
+
+from __future__ import annotations
+
+from datetime import date
+from functools import lru_cache
+from typing import NamedTuple
+
+from packaging.version import Version
+
+from envforge.facts import Facts
+from envforge.model import Build, Candidate, Driver, Machine, Spec
+from envforge.resolve.constraints import capability_of, has_gpus, is_tegra, on_gpu, policy_of, speaks
+from envforge.resolve.constraints.kernels import SASS, degree
+
+SETTLED_DAYS = 365
+
+
+class Rank(NamedTuple):
+    """The policy. The first field in which two ranks differ is the reason why one candidate beat the other."""
+
+    accelerator: bool
+    known: int
+    kernels: int
+    final: bool
+    torch: Version
+    native: bool
+    source: int
+    cuda: tuple[int, ...]
+    seen: bool
+    supported: bool
+    settled: bool
+    python: tuple[int, ...]
+    name: str
+
+
+WHY = {
+    "accelerator": "it fits the accelerator",
+    "known": "fewer things about it are unknown",
+    "kernels": "it has machine code for the GPU, not only PTX",
+    "final": "it is a final release",
+    "torch": "its torch is newer",
+    "native": "the driver speaks its CUDA natively",
+    "source": "its source comes first in `sources`",
+    "cuda": "its CUDA is newer",
+    "seen": "its source was asked and has it",
+    "supported": "its Python still gets fixes",
+    "settled": "its Python had been out for a year when this torch came",
+    "python": "its Python is newer",
+    "name": "it comes first by name",
+}
+
+
+class Ranking:
+    """Ranks the candidates of one spec on some machines; remembers what depends on the build alone."""
+
+    def __init__(self, spec: Spec, machines: tuple[Machine, ...], facts: Facts) -> None:
+        self._spec, self._facts, self._machines = spec, facts, machines
+        self._speaks = [spoken for machine in machines if (spoken := speaks(machine, facts))]
+        self._gpus = {
+            (capability, is_tegra(machine, facts))
+            for machine in machines
+            for gpu in machine.gpus or ()
+            if (capability := capability_of(gpu, facts))
+        }
+        self._wants_gpu = _wants_gpu(spec, machines)
+        self._builds: dict[int, tuple[Build, bool, int, bool, int, str]] = {}
+
+    def rank(self, candidate: Candidate, unknown: int = 0) -> Rank:
+        """Rank one candidate of which ``unknown`` rules could not tell."""
+        build, python = candidate.build, candidate.python
+        _, accelerator, kernels, native, source, name = self._of_build(build)
+        return Rank(
+            accelerator=accelerator,
+            known=-unknown,
+            kernels=kernels,
+            final=not build.torch.is_prerelease,
+            torch=build.torch,
+            native=native,
+            source=source,
+            cuda=build.cuda.parts if build.cuda else (),
+            seen=build.seen,
+            supported=_supported(self._facts, python),
+            settled=_settled(self._facts, python, build.torch),
+            python=_minor(python),
+            name=name,
+        )
+
+    def wish(self, candidate: Candidate) -> Rank:
+        """Rank a candidate as if the machine ran it perfectly: what the user would have got, were it allowed."""
+        rank = self.rank(candidate)
+        return rank._replace(kernels=SASS, native=True)
+
+    def native(self, build: Build) -> bool | None:
+        """Say whether every driver speaks the build's CUDA itself; None without a GPU or a known driver."""
+        if build.cuda is None or not self._speaks:
+            return None
+        return all(spoken >= build.cuda for spoken in self._speaks)
+
+    def kernels(self, build: Build) -> int:
+        """Give the worst degree over all GPUs (`constraints.kernels.degree`); perfect for a CPU build."""
+        if build.cuda is None:
+            return SASS
+        degrees = (degree(build, capability, tegra, self._facts) for capability, tegra in self._gpus)
+        return min((each or 0 for each in degrees), default=SASS)
+
+    def _of_build(self, build: Build) -> tuple[Build, bool, int, bool, int, str]:
+        found = self._builds.get(id(build))
+        if found is None:
+            sources = self._spec.sources
+            place = -sources.index(build.source) if build.source in sources else -len(sources)
+            name = f"{build.subdir} {build.kind} {build.variant} {build.source} {build.local or ''} {build.tegra}"
+            fits = on_gpu(build) is self._wants_gpu
+            native = self.native(build) is not False
+            found = self._builds[id(build)] = (build, fits, self.kernels(build), native, place, name)
+        return found
+
+
+def _wants_gpu(spec: Spec, machines: tuple[Machine, ...]) -> bool:
+    """Say which kind of build fits: CUDA where every machine has a GPU (a driver that answers counts), else CPU."""
+    if policy_of(spec) == "none":
+        return False
+    return all(
+        has_gpus(machine) or (has_gpus(machine) is None and isinstance(machine.driver, Driver)) for machine in machines
+    )
+
+
+@lru_cache(maxsize=256)
+def _minor(python: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in python.split("."))
+
+
+@lru_cache(maxsize=1024)
+def _supported(facts: Facts, python: str) -> bool:
+    known = facts.python(python)
+    return known is None or known.eol >= facts.dated
+
+
+@lru_cache(maxsize=8192)
+def _settled(facts: Facts, python: str, torch: Version) -> bool:
+    known = facts.python(python)
+    if known is None:
+        return True
+    came = date.fromisoformat(facts.released(torch) or facts.dated)
+    return (came - date.fromisoformat(known.released)).days >= SETTLED_DAYS

@@ -1,0 +1,73 @@
+"""What is true and worth knowing before going on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from envforge.facts import Facts
+from envforge.model import Candidate, Driver, Machine, Warned
+from envforge.resolve.constraints import has_gpus, named, on_gpu, speaks
+from envforge.resolve.constraints.kernels import PTX
+from envforge.resolve.inquiry import Inquiry, Ruling
+
+
+def warnings(inquiry: Inquiry, ruling: Ruling, best: int | None) -> tuple[Warned, ...]:
+    """Give every warning about the best candidate (None: there is none), the machines and the sources."""
+    found = [*_sources(inquiry), *(each for machine in ruling.machines for each in _driver(machine, inquiry.facts))]
+    if best is not None:
+        candidate = ruling.candidate(best)
+        found = [*_build(candidate, ruling, inquiry.facts), *_unknown(ruling, best), *found]
+    return tuple(dict.fromkeys(found))
+
+
+def _sources(inquiry: Inquiry) -> Iterator[Warned]:
+    for offer in inquiry.offers:
+        if offer.error is not None:
+            yield Warned(code="source-unreachable", text=f"`{offer.source}` could not be asked: {offer.error}")
+
+
+def _driver(machine: Machine, facts: Facts) -> Iterator[Warned]:
+    if not isinstance(machine.driver, Driver):
+        return
+    branch = facts.branch(machine.driver.version)
+    if branch and branch.eol and branch.eol < facts.dated[: len(branch.eol)]:
+        since = f"driver branch {branch.name} has had no fixes since {branch.eol}"
+        text = f"{since}, {machine.name} has {machine.driver.version}"
+        yield Warned(code="eol-driver", text=text, where=(branch.where,))
+
+
+def _unknown(ruling: Ruling, best: int) -> Iterator[Warned]:
+    for rule in ruling.named(ruling.judged.untold(best)):
+        yield Warned(code=f"unknown-{rule.rule}", text=f"could not tell whether this holds: {rule}", where=rule.where)
+
+
+def _build(candidate: Candidate, ruling: Ruling, facts: Facts) -> Iterator[Warned]:
+    build = candidate.build
+    if build.confidence == "inferred":
+        text = f"what {named(build)} contains is inferred, not read from the build"
+        yield Warned(code="inferred-facts", text=text, where=build.where)
+    known = facts.python(candidate.python)
+    if known and known.eol < facts.dated:
+        text = f"Python {candidate.python} has had no fixes since {known.eol}"
+        yield Warned(code="eol-python", text=text, where=(known.where,))
+    if on_gpu(build):
+        yield from _on_gpu(candidate, ruling, facts)
+    elif any(has_gpus(machine) for machine in ruling.machines):
+        yield Warned(code="cpu-fallback", text=f"{named(build)} is a CPU build: the GPU stays idle", where=build.where)
+
+
+def _on_gpu(candidate: Candidate, ruling: Ruling, facts: Facts) -> Iterator[Warned]:
+    build = candidate.build
+    if any(has_gpus(machine) is False for machine in ruling.machines):
+        text = f"{named(build)} is a CUDA build, and there is no GPU to use it"
+        yield Warned(code="gpu-missing", text=text, where=build.where)
+    if ruling.ranking.native(build) is False:
+        spoken = min(found for machine in ruling.machines if (found := speaks(machine, facts)))
+        text = (
+            f"CUDA {build.cuda} runs by minor-version compatibility under a driver that speaks CUDA {spoken}: "
+            "code compiled at run time (NVRTC, PTX, `torch.compile`) may need a newer driver"
+        )
+        yield Warned(code="ptx-caveat", text=text, where=build.where)
+    if ruling.ranking.kernels(build) == PTX:
+        text = f"{named(build)} has no machine code for this GPU: the driver compiles its PTX, slowly at first"
+        yield Warned(code="ptx-only", text=text, where=build.where)
