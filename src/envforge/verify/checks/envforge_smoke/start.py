@@ -1,0 +1,56 @@
+"""The import of torch, which is a check of its own: where environments break first."""
+
+import os
+import re
+import time
+import warnings
+
+FAULTS = (
+    (r"No module named '?torch'?$", "E_NO_TORCH"),
+    (r"partially initialized module|circular import|No module named 'torch\._C'|__file__ is None", "E_SHADOWED"),
+    (r"GLIBC_[0-9.]+' not found", "E_GLIBC"),
+    (r"GLIBCXX_[0-9.]+' not found|CXXABI_", "E_LIBSTDCXX"),
+    (r"iJIT_NotifyEvent", "E_MKL_IJIT"),
+    (r"undefined symbol|symbol lookup error|undefined reference", "E_LIB_MISMATCH"),
+    (r"cannot allocate memory in static TLS block", "E_STATIC_TLS"),
+    (r"failed to map segment|Operation not permitted", "E_NOEXEC"),
+    (r"cannot open shared object file|DLL load failed", "E_LIB_MISSING"),
+    (r"No module named", "E_NO_MODULE"),
+)
+
+
+def fault(error):
+    """Give the code of an exception that ``import torch`` raised."""
+    text = str(error)
+    for pattern, code in FAULTS:
+        if re.search(pattern, text):
+            return code
+    return "E_IMPORT"
+
+
+def import_torch(pipe, check):
+    """Import torch and send the result; give the module, or None when it does not import."""
+    pipe.send("start", check="import_torch", limit_s=check["limit_s"])
+    began = time.perf_counter()
+    torch, outcome, code, detail, measured = _try()
+    took_s = round(time.perf_counter() - began, 4)
+    pipe.send(
+        "result", check="import_torch", outcome=outcome, code=code, detail=detail, measured=measured, took_s=took_s
+    )
+    return torch
+
+
+def _try():
+    try:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            import torch
+
+            said = [str(warning.message)[:200] for warning in seen][:5]
+            where = os.path.realpath(torch.__file__)
+            measured = {"torch": torch.__version__, "path": where, "warnings": said}
+            torch.tensor, torch.version.cuda  # noqa: B018 - a namespace left by a half-removed torch has neither
+    except BaseException as error:
+        name = type(error).__name__
+        return None, "fail", fault(error), "%s: %s" % (name, str(error).strip()[:500]), {}
+    return torch, "pass", None, "", measured

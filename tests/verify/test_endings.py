@@ -1,0 +1,129 @@
+"""Whatever a worker does, every check gets a result with the right outcome and code, and the others still run."""
+
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from envforge.model import SmokeReport
+from envforge.verify import verify
+from envforge.verify.ending import decode
+
+CHECKS = ("build_facts", "torch_origin")
+
+
+def said(report: SmokeReport) -> dict[str, tuple[str, str | None]]:
+    return {result.check: (result.outcome, result.code) for result in report.results}
+
+
+PASSED = {"import_torch": ("pass", None), "torch_origin": ("pass", None)}
+
+
+def test_a_healthy_stub_passes(stub):
+    report = verify(stub(), None, CHECKS)
+    assert ({**PASSED, "build_facts": ("pass", None)}, "pass") == (said(report), report.verdict)
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome", "code"),
+    [
+        ("ctypes.string_at(0)", "fail", "E_SIGSEGV"),
+        ("os.abort()", "fail", "E_SIGABRT"),
+        ("os.kill(os.getpid(), signal.SIGILL)", "fail", "E_SIGILL"),
+        ("os.kill(os.getpid(), signal.SIGBUS)", "fail", "shm-too-small-dataloader"),
+        ("os.kill(os.getpid(), signal.SIGKILL)", "inconclusive", "E_SIGKILL"),
+        ("os.kill(os.getpid(), signal.SIGTERM)", "inconclusive", "E_SIGTERM"),
+        ("os._exit(17)", "fail", "E_EXIT"),
+        ("os._exit(0)", "fail", "E_EXIT"),
+        ("sys.exit(0)", "fail", "E_EXCEPTION"),
+        ("raise MemoryError", "inconclusive", "E_OOM"),
+        ("raise RuntimeError('CUDA error: no kernel image is available')", "fail", "torch-arch-too-old-for-gpu"),
+        ("import pkg_resources_of_old", "fail", "E_NO_MODULE"),
+    ],
+)
+def test_a_crash_costs_one_result(stub, fault, outcome, code):
+    assert {**PASSED, "build_facts": (outcome, code)} == said(verify(stub(fault=fault), None, CHECKS))
+
+
+def test_garbage_on_stdout_harms_nothing(stub):
+    noise = "print('{\"event\": \"result\"}', flush=True); os.write(1, bytes(range(256)) * 300); return 'x'"
+    assert {**PASSED, "build_facts": ("pass", None)} == said(verify(stub(fault=noise), None, CHECKS))
+
+
+def test_a_crash_says_what_the_library_printed(stub):
+    report = verify(stub(fault="os.write(2, b'assertion `x` failed'); os.abort()"), None, CHECKS)
+    assert "assertion `x` failed" in next(r for r in report.results if r.check == "build_facts").measured["said"]
+
+
+@pytest.mark.parametrize("hang", ["time.sleep(600)", "while True: pass", "ctypes.CDLL(None).sleep(600)"])
+def test_a_hang_costs_its_limit_and_shows_where(stub, hang):
+    began = time.monotonic()
+    report = verify(stub(fault=hang), None, CHECKS, slack=0.1)
+    result = next(r for r in report.results if r.check == "build_facts")
+    assert {**PASSED, "build_facts": ("fail", "E_TIMEOUT")} == said(report)
+    assert "git_version" in result.measured["stack"]
+    assert time.monotonic() - began < 10
+
+
+def test_the_suite_keeps_its_own_deadline(stub):
+    report = verify(stub(fault="time.sleep(600)"), None, CHECKS, deadline_s=1.5)
+    late = ("inconclusive", "E_DEADLINE")
+    assert {"import_torch": ("pass", None), "build_facts": late, "torch_origin": late} == said(report)
+
+
+def test_a_grandchild_that_keeps_running_holds_nothing_up(stub):
+    fault = "os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '600'); return 'x'"
+    began = time.monotonic()
+    assert {**PASSED, "build_facts": ("pass", None)} == said(verify(stub(fault=fault), None, CHECKS))
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize(
+    ("torch", "outcome", "code"),
+    [
+        ("ctypes.string_at(0)", "fail", "E_SIGSEGV"),
+        ("raise ImportError('libcudnn.so.9: cannot open shared object file: No such file')", "fail", "E_LIB_MISSING"),
+        ('raise ImportError("/lib/libc.so.6: version `GLIBC_2.34\' not found")', "fail", "glibc-too-old"),
+        ('raise ImportError("version `GLIBCXX_3.4.30\' not found")', "fail", "libstdcxx-too-old"),
+        ("raise ImportError('undefined symbol: iJIT_NotifyEvent')", "fail", "mkl-2024-1-ijit"),
+        ("raise ImportError('undefined symbol: ncclCommRegister')", "fail", "E_LIB_MISMATCH"),
+        ("import typing_extensions_of_old", "fail", "E_NO_MODULE"),
+        ("del version", "fail", "E_IMPORT"),
+        ("1 / 0", "fail", "E_IMPORT"),
+    ],
+)
+def test_a_torch_that_does_not_import_is_said_at_once(stub, torch, outcome, code):
+    report = verify(stub(torch), None, "quick", require=("fft",))
+    assert (outcome, code) == said(report)["import_torch"]
+    assert ("fail", "E_REQUIRED") == said(report)["fft"]
+    assert {"S_NO_TORCH", "E_REQUIRED"} == {result.code for result in report.results if result.check != "import_torch"}
+
+
+def test_no_torch_is_said_in_milliseconds(stub):
+    python = stub()
+    for file in (python.parent.parent).rglob("torch/__init__.py"):
+        file.unlink()
+        file.parent.rmdir()
+    began = time.monotonic()
+    report = verify(python, None)
+    assert ("fail", "E_NO_TORCH", "fail") == (*said(report)["import_torch"], report.verdict)
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize("program", ["/nowhere/python", "/bin/true", "/bin/cat", "/etc/passwd", "/tmp"])
+def test_what_is_no_python_is_inconclusive(program):
+    report = verify(Path(program), None)
+    assert ("inconclusive", "E_NO_PYTHON", "inconclusive") == (*said(report)["import_torch"], report.verdict)
+
+
+def test_codes_of_shells_and_signals_are_the_same():
+    assert decode(-signal.SIGSEGV) == decode(128 + signal.SIGSEGV)
+
+
+def test_a_kill_that_the_kernel_counted_is_memory():
+    assert ("E_OOM_KILLED", "inconclusive") == (decode(-9, oom_kills=1).code, decode(-9, oom_kills=1).outcome)
+
+
+def test_a_worker_that_cannot_be_killed_is_left_behind():
+    assert ("E_UNKILLABLE", "fail") == (decode(None).code, decode(None).outcome)
