@@ -23,6 +23,9 @@ from envforge.cli.talk import Talk
 from envforge.errors import UsageError
 
 COMMANDS = {
+    "plan": "plan:plan",
+    "verify": "verify:verify",
+    "detect": "detect:detect",
     "list": "environments:list_",
     "status": "environments:status",
     "run": "run:run",

@@ -1,0 +1,157 @@
+"""`envforge verify`: prove an environment, or any Python that has torch, on this machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from envforge.cli.asking import this_machine
+from envforge.cli.common import Answer, MaybeEnvironment, Name, Prefix, Talk, Timeout, command
+from envforge.cli.dirs import find_dirs, find_one
+from envforge.errors import DiskFailed, UsageError
+from envforge.model import Environment, SmokeReport
+from envforge.report.shapes import verify_shape
+from envforge.report.verify import verify_page
+
+EXITS = {"pass": 0, "fail": 1, "inconclusive": 3}
+
+Python = Annotated[
+    str | None,
+    typer.Option("--python", envvar="ENVFORGE_PYTHON", metavar="PATH", help="Check this interpreter instead."),
+]
+Checks = Annotated[
+    str | None,
+    typer.Option(
+        "--checks",
+        envvar="ENVFORGE_CHECKS",
+        metavar="TIER|NAMES",
+        help="quick, standard, deep, or names with commas; default: the environment's own, else quick.",
+    ),
+]
+Require = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--require", envvar="ENVFORGE_REQUIRE", metavar="NAME", help="Fail if this check or feature is skipped."
+    ),
+]
+Device = Annotated[
+    list[str] | None,
+    typer.Option("--device", envvar="ENVFORGE_DEVICE", metavar="DEVICE", help="cpu, or a GPU's index or UUID."),
+]
+Junit = Annotated[
+    Path | None, typer.Option("--junit", envvar="ENVFORGE_JUNIT", metavar="FILE", help="Write JUnit XML too.")
+]
+
+
+@command(
+    examples=(
+        "envforge verify vision",
+        "envforge verify vision --checks standard --require bf16",
+        "envforge verify --python .venv/bin/python --junit report.xml",
+    )
+)
+def verify(
+    talk: Talk,
+    environment: MaybeEnvironment = None,
+    name: Name = None,
+    prefix: Prefix = None,
+    python: Python = None,
+    checks: Checks = None,
+    require: Require = None,
+    device: Device = None,
+    junit: Junit = None,
+    timeout: Timeout = None,
+) -> Answer:
+    """Run real kernels with known results in an environment, and say what is proven here.
+
+    Exit 0 proven, 1 a check failed, 3 a check could not tell. On GitHub, failures become annotations.
+    """
+    found = _environment(environment, name, prefix, python)
+    interpreter = found.python if found else _interpreter(str(python))
+    report = _run(talk, found, interpreter, checks, tuple(require or ()), tuple(device) if device else None, timeout)
+    _hand_on(report, junit)
+    return Answer(
+        data=verify_shape(report),
+        page=lambda: verify_page(report, verbose=talk.verbose > 0),
+        exit=EXITS[report.verdict],
+    )
+
+
+def _environment(
+    environment: str | None, name: str | None, prefix: Path | None, python: str | None
+) -> Environment | None:
+    """Find the environment that is meant; None when an interpreter is given. Raises UsageError."""
+    if python:
+        if environment or name or prefix:
+            raise UsageError("`--python` and an environment exclude each other")
+        return None
+    from envforge.provision import find_environment
+
+    dirs = find_dirs()
+    found = find_environment(environment, dirs.envs, dirs.registry) if environment else find_one(dirs, name, prefix)
+    if found is None:
+        hints = ("name an environment; `envforge list` shows them", "or an interpreter, with `--python PATH`")
+        raise UsageError("what to verify is not said", (), hints)
+    return found
+
+
+def _interpreter(word: str) -> Path:
+    """Find an interpreter by path or by name on PATH. Raises UsageError."""
+    found = shutil.which(word) or shutil.which(str(Path(word).expanduser()))
+    if found is None:
+        raise UsageError(f"`{word}` is not a program that can be run", (word,))
+    return Path(found)
+
+
+def _run(
+    talk: Talk,
+    environment: Environment | None,
+    interpreter: Path,
+    checks: str | None,
+    require: tuple[str, ...],
+    devices: tuple[str, ...] | None,
+    timeout_s: float | None,
+) -> SmokeReport:
+    from envforge.verify import verify as prove
+
+    machine = this_machine()
+    wanted = tuple(checks.split(",")) if checks and "," in checks else checks or "quick"
+    with talk.watching() as emit:
+        return prove(
+            interpreter,
+            machine,
+            wanted,
+            prefix=environment.prefix if environment else None,
+            require=require,
+            devices=devices,
+            variables=environment.section.variables if environment else (),
+            deadline_s=timeout_s,
+            emit=emit,
+        )
+
+
+def _hand_on(report: SmokeReport, path: Path | None) -> None:
+    """Write JUnit where it was asked for, and annotations and a summary on GitHub."""
+    if path:
+        from envforge.report.junit import junit
+
+        _write(path, junit(report), "w")
+    if os.environ.get("GITHUB_ACTIONS") == "true":
+        from envforge.report.github import result_annotations, summary
+
+        sys.stderr.writelines(f"{line}\n" for line in result_annotations(report))
+        if place := os.environ.get("GITHUB_STEP_SUMMARY"):
+            _write(Path(place), summary(report), "a")
+
+
+def _write(path: Path, text: str, mode: str) -> None:
+    try:
+        with path.open(mode, encoding="utf-8") as file:
+            file.write(text)
+    except OSError as error:
+        raise DiskFailed(f"`{path}` cannot be written: {error.strerror}", (str(path),)) from error
