@@ -150,6 +150,14 @@ class Facts:
         return python_of(row) if (row := next(found, None)) else None
 
 
-def load_facts() -> Facts:
-    """Load the packaged facts."""
-    return Facts(Parts(COMPILED))
+def load_facts(overlay: Path | None = None) -> Facts:
+    """Load the packaged facts, and over them every YAML file of a folder, if it is there (`overlay`).
+
+    Raises SpecError with the place of a row that cannot be read.
+    """
+    packaged = Parts(COMPILED)
+    if overlay is None or not overlay.is_dir():
+        return Facts(packaged)
+    from envforge.facts.overlay import Overlaid, Overlay
+
+    return Facts(Overlaid(packaged, Overlay(overlay)))
