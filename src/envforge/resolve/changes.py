@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from packaging.specifiers import SpecifierSet
-
-from envforge.model import Dotted, Driver, Interpreter, Machine, Needs, Offer, Spec
+from envforge.model import Dotted, Driver, Interpreter, Machine, Needs, Offer, Spec, Versions
 from envforge.resolve.constraints import Change
 
 Question = tuple[Spec, tuple[Machine, ...], tuple[Offer, ...]]
@@ -30,8 +28,8 @@ def _newest_driver_last(change: Change) -> tuple[int, ...]:
     return Dotted(change.to).parts if change.key == "driver" and change.to else ()
 
 
-def _specifier(to: str | None) -> SpecifierSet | None:
-    return None if to is None else SpecifierSet(to)
+def _specifier(to: str | None) -> Versions | None:
+    return None if to is None else Versions(to)
 
 
 _ON_SPEC: dict[str, Callable[[Spec, str | None], Spec]] = {
