@@ -95,7 +95,7 @@ def test_the_later_file_wins(overlay):
             "companions:\n  pairs",
             "companions:\n  moods",
             "facts have no block `companions.moods` that may be laid over",
-            21,
+            18,
         ),
         ("torch: 2.15.1, date", "torch: 2.15, date", "this row must give `torch` as text", 8),
         ("sass: 9.0 10.0", "sass: 9.0 ten", "`ten` is not a compute capability", 14),
