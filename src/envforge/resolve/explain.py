@@ -22,13 +22,13 @@ def better(ruling: Ruling, best: int) -> tuple[int, ...]:
     forbidden = ~ruling.judged.admissible & ((1 << len(ruling.judged.candidates)) - 1)
     above = (
         index
-        for index in _nearest(ruling, forbidden)
+        for index in nearest(ruling, forbidden)
         if id(ruling.judged.candidates[index].build) not in served and wish(ruling.judged.candidates[index]) > bar
     )
     return tuple(sorted(above, key=lambda index: wish(ruling.judged.candidates[index]), reverse=True))
 
 
-def _nearest(ruling: Ruling, mask: int) -> Iterable[int]:
+def nearest(ruling: Ruling, mask: int) -> Iterable[int]:
     """Give one candidate for each build: the one that breaks fewest rules, then the best Python."""
     picked: dict[int, tuple[tuple[int, object], int]] = {}
     for broken, members in ruling.judged.by_broken().items():

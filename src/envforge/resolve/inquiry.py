@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
 
 from envforge.facts import Facts
@@ -27,7 +28,7 @@ class Ruling:
 
     def unknown(self, index: int) -> int:
         """Count the rules that cannot tell of one candidate."""
-        return self.judged.untold(index).bit_count()
+        return sum(mask >> index & 1 for mask in self.judged.unknown if mask)
 
     def rank(self, index: int) -> Rank:
         """Rank one candidate, unknown rules counted."""
@@ -35,12 +36,13 @@ class Ruling:
 
     def ranked(self, mask: int | None = None) -> tuple[int, ...]:
         """Give the admissible candidates (or those of a mask), best first, one for each build: its best Python."""
-        picked: dict[int, tuple[Rank, int]] = {}
+        picked: dict[int, tuple[tuple[object, ...], int]] = {}
         for index in bits(self.judged.admissible if mask is None else mask):
-            rank, build = self.rank(index), id(self.judged.candidates[index].build)
-            if build not in picked or picked[build][0] < rank:
-                picked[build] = rank, index
-        return tuple(index for _, index in sorted(picked.values(), reverse=True))
+            candidate = self.judged.candidates[index]
+            key = (-self.unknown(index), *self.ranking.of_python(candidate))
+            if (build := id(candidate.build)) not in picked or picked[build][0] < key:
+                picked[build] = key, index
+        return tuple(sorted((index for _, index in picked.values()), key=self.rank, reverse=True))
 
     def candidate(self, index: int) -> Candidate:
         """Give one candidate, with the companions that this spec asks for."""
@@ -63,6 +65,12 @@ class Inquiry:
     def __init__(self, spec: Spec, machines: tuple[Machine, ...], facts: Facts, offers: tuple[Offer, ...]) -> None:
         self.spec, self.machines, self.facts, self.offers = spec, machines, facts, offers
         self.panel = Panel(candidates(subdirs(machines), facts, offers, spec.companions))
+
+    def about(self, machines: tuple[Machine, ...]) -> Inquiry:
+        """Put the same question for other machines of the same platforms; answers already given are kept."""
+        other = copy(self)
+        other.machines = machines
+        return other
 
     def ask(
         self,

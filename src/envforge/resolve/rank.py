@@ -68,7 +68,8 @@ class Ranking:
 
     def rank(self, candidate: Candidate, unknown: int = 0) -> Rank:
         """Rank one candidate of which ``unknown`` rules could not tell."""
-        build, python = candidate.build, candidate.python
+        build = candidate.build
+        supported, settled, python = self.of_python(candidate)
         _, accelerator, kernels, native, source, name = self._of_build(build)
         return Rank(
             accelerator=accelerator,
@@ -80,11 +81,17 @@ class Ranking:
             source=source,
             cuda=build.cuda.parts if build.cuda else (),
             seen=build.seen,
-            supported=_supported(self._facts, python),
-            settled=_settled(self._facts, python, build.torch),
-            python=_minor(python),
+            supported=supported,
+            settled=settled,
+            python=python,
             name=name,
         )
+
+    def of_python(self, candidate: Candidate) -> tuple[bool, bool, tuple[int, ...]]:
+        """Give the part of a rank that speaks of the Python: supported, settled, and the newest."""
+        python = candidate.python
+        settled = _settled(self._facts, python, candidate.build.torch)
+        return _supported(self._facts, python), settled, _minor(python)
 
     def wish(self, candidate: Candidate) -> Rank:
         """Rank a candidate as if the machine ran it perfectly: what the user would have got, were it allowed."""

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from envforge.facts import Card, Facts
 from envforge.model import ABSENT, ComputeCapability, Dotted, Driver, Gpu, Machine, Offer, Spec
-from envforge.plan import channel_pythons, unasked_channels, wheels_alone
+from envforge.plan import channel_pythons, public_pythons, unasked_channels, wheels_alone
 from envforge.resolve.constraints.base import Change, Ruled, named, on_gpu
 from envforge.resolve.constraints.driver import BranchServesCard, DriverFloor, ModuleFlavour
 from envforge.resolve.constraints.kernels import KernelCoverage
@@ -25,7 +25,9 @@ __all__ = [
     "constraints_of",
     "has_gpus",
     "is_tegra",
+    "machine_rules",
     "named",
+    "of_machine",
     "on_gpu",
     "policy_of",
     "speaks",
@@ -76,10 +78,8 @@ def _of_sources(offers: tuple[Offer, ...]) -> Iterator[Ruled]:
 def of_machine(
     spec: Spec, machine: Machine, facts: Facts, offers: tuple[Offer, ...], hosts: tuple[str, ...]
 ) -> Iterator[Ruled]:
-    """Give the rules of one machine; those that nothing could break are left out."""
-    yield Platform(subdir=machine.subdir, hosts=hosts)
-    yield GlibcFloor(glibc=machine.glibc, hosts=hosts)
-    yield JetsonBuild(tegra=machine.tegra, hosts=hosts)
+    """Give the rules of one machine for one spec; those that nothing could break are left out."""
+    yield from machine_rules(machine, facts, hosts)
     policy = policy_of(spec)
     yield GpuPolicy(policy=policy, has_gpus=has_gpus(machine), hosts=hosts, where=(spec.where("gpu"),))
     if spec.needs != type(spec.needs)():
@@ -91,6 +91,13 @@ def of_machine(
         wheels_alone=wheels_alone(spec),
         hosts=hosts,
     )
+
+
+def machine_rules(machine: Machine, facts: Facts, hosts: tuple[str, ...] = ()) -> Iterator[Ruled]:
+    """Give the rules that hold on a machine whatever is asked for: system, driver, cards."""
+    yield Platform(subdir=machine.subdir, hosts=hosts)
+    yield GlibcFloor(glibc=machine.glibc, hosts=hosts)
+    yield JetsonBuild(tegra=machine.tegra, hosts=hosts)
     yield from _of_driver(machine, facts, hosts)
     yield from _of_cards(machine, facts, hosts)
 
@@ -168,9 +175,7 @@ def is_tegra(machine: Machine, facts: Facts) -> bool:
 
 @lru_cache(maxsize=64)
 def _on_conda_forge(facts: Facts, subdir: str | None) -> tuple[str, ...]:
-    """Give the Pythons that conda-forge has by what facts say: those that it built torch for."""
-    found = (build.pythons for build in facts.builds(subdir or "linux-64") if build.source == "conda-forge")
-    return tuple(sorted({python for pythons in found for python in pythons}))
+    return public_pythons(facts, subdir or "linux-64")
 
 
 @lru_cache(maxsize=4096)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import field
+from functools import lru_cache
 from typing import ClassVar
 
 from envforge.facts import Facts
@@ -14,11 +15,21 @@ SASS, PTX, NONE = 2, 1, 0
 
 def degree(build: Build, capability: ComputeCapability, tegra: bool, facts: Facts) -> int | None:
     """Say how a build reaches a device: by machine code (2), by PTX alone (1), not at all (0), unknown (None)."""
-    if build.sass is None and build.ptx is None:
+    return _reached(build.sass, build.ptx, build.cuda, capability, tegra, facts)
+
+
+_Codes = tuple[ComputeCapability, ...] | None
+
+
+@lru_cache(maxsize=8192)
+def _reached(
+    sass: _Codes, ptx: _Codes, cuda: Dotted | None, capability: ComputeCapability, tegra: bool, facts: Facts
+) -> int | None:
+    if sass is None and ptx is None:
         return None
-    if any(facts.executes(code, capability, tegra, build.cuda) for code in build.sass or ()):
+    if any(facts.executes(code, capability, tegra, cuda) for code in sass or ()):
         return SASS
-    return PTX if any(code <= capability for code in build.ptx or ()) else NONE
+    return PTX if any(facts.kernels.compiles(code, capability) for code in ptx or ()) else NONE
 
 
 @value
