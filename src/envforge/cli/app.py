@@ -33,6 +33,7 @@ COMMANDS = {
     "remove": "environments:remove",
     "rollback": "environments:rollback",
     "clean": "environments:clean",
+    "facts": "facts:facts",
     "schema": "schema:schema",
 }
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}

@@ -1,0 +1,154 @@
+"""`envforge facts`: what envforge knows of torch builds, with sources and dates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Annotated, Any
+
+import typer
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
+from envforge.cli.common import Answer, Talk, command
+from envforge.errors import UsageError
+from envforge.facts import Architecture, Facts, load_facts
+from envforge.facts.matrix import Asked, Entry, matrix, newest_by_capability
+from envforge.model import ComputeCapability, Dotted
+from envforge.report.facts import table
+from envforge.report.page import Page, join, prose
+from envforge.wire import to_plain
+
+Gpu = Annotated[
+    str | None,
+    typer.Option(
+        "--gpu", envvar="ENVFORGE_GPU", metavar="NAME|CC", help="Builds that run on this card, or capability (9.0)."
+    ),
+]
+Driver = Annotated[
+    str | None,
+    typer.Option("--driver", envvar="ENVFORGE_DRIVER", metavar="VERSION", help="Builds that this driver serves."),
+]
+Torch = Annotated[
+    str | None, typer.Option("--torch", envvar="ENVFORGE_TORCH", metavar="SPECIFIER", help="Releases of torch.")
+]
+PythonMinor = Annotated[
+    str | None, typer.Option("--python", envvar="ENVFORGE_FACTS_PYTHON", metavar="MINOR", help="Builds for it.")
+]
+Source = Annotated[str | None, typer.Option("--source", envvar="ENVFORGE_SOURCE", help="Builds of one source.")]
+Subdir = Annotated[str, typer.Option("--subdir", envvar="ENVFORGE_SUBDIR", help="Platform.")]
+All = Annotated[bool, typer.Option("--all", envvar="ENVFORGE_FACTS_ALL", help="List every build, not the newest 20.")]
+MOST_ROWS = 20
+
+
+@command(
+    examples=(
+        "envforge facts",
+        "envforge facts --gpu 'Tesla V100-SXM2-32GB' --driver 535.104.05",
+        "envforge facts --torch '>=2.14' --source pytorch --json",
+    )
+)
+def facts(
+    talk: Talk,
+    gpu: Gpu = None,
+    driver: Driver = None,
+    torch: Torch = None,
+    python: PythonMinor = None,
+    source: Source = None,
+    subdir: Subdir = "linux-64",
+    everything: All = False,
+) -> Answer:
+    """Show which torch builds run on a GPU, under a driver, with a Python; newest first.
+
+    Without a filter it shows the newest torch for each generation of GPUs.
+    """
+    known = load_facts()
+    asked = Asked(
+        capability=_capability(known, gpu) if gpu else None,
+        driver=_dotted(driver) if driver else None,
+        torch=_specifier(torch) if torch else None,
+        python=python,
+        source=source,
+    )
+    if asked == Asked() and not everything:
+        return _overview(known, subdir)
+    entries = matrix(known, subdir, asked)
+    return Answer(
+        data={"dated": known.dated, "digest": known.digest, "subdir": subdir, "builds": [_shape(e) for e in entries]},
+        page=lambda: _page(known, entries, everything=everything),
+    )
+
+
+def _overview(known: Facts, subdir: str) -> Answer:
+    found = newest_by_capability(known, subdir)
+    data = [{"architecture": to_plain(each), "newest": entry and _shape(entry)} for each, entry in found]
+    head = ("GPUs", "capability", "newest torch", "CUDA", "driver ≥", "from")
+    return Answer(
+        data={"dated": known.dated, "digest": known.digest, "subdir": subdir, "newest": data},
+        page=lambda: join(
+            table(head, [_newest(each, entry) for each, entry in found]),
+            (
+                prose(
+                    f"Facts of {known.dated}, {subdir}. Filters: `--gpu`, `--driver`, `--torch`, `--python`.", "quiet"
+                ),
+            ),
+        ),
+    )
+
+
+def _newest(architecture: Architecture, entry: Entry | None) -> tuple[str, ...]:
+    named = (architecture.name, str(architecture.capability))
+    if entry is None:
+        return (*named, "none", "", "", "")
+    build = entry.build
+    return (*named, str(build.torch), str(build.cuda), str(entry.floor or "?"), f"{build.source} ({build.variant})")
+
+
+def _page(known: Facts, entries: tuple[Entry, ...], *, everything: bool) -> Page:
+    shown = entries if everything else entries[:MOST_ROWS]
+    more = len(entries) - len(shown)
+    head = ("torch", "CUDA", "from", "Python", "driver ≥", "native ≥", "machine code for")
+    said = f"{len(entries)} builds, facts of {known.dated}" + (f"; {more} more with `--all`" if more else "")
+    rows = table(head, [_row(entry) for entry in shown]) if entries else ()
+    return join(rows, (prose(said, "quiet"),))
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    build = entry.build
+    pythons = f"{build.pythons[0]}-{build.pythons[-1]}" if len(build.pythons) > 1 else "".join(build.pythons)
+    cuda = "cpu" if build.cuda is None else str(build.cuda)
+    source = f"{build.source} ({build.variant})"
+    return str(build.torch), cuda, source, pythons, str(entry.floor or ""), str(entry.native or ""), _codes(entry.runs)
+
+
+def _codes(capabilities: Iterable[ComputeCapability]) -> str:
+    return " ".join(map(str, capabilities))
+
+
+def _shape(entry: Entry) -> dict[str, Any]:
+    plain: dict[str, Any] = to_plain(entry)
+    return plain
+
+
+def _capability(known: Facts, word: str) -> ComputeCapability:
+    """Read a card's name or a compute capability. Raises UsageError."""
+    try:
+        return ComputeCapability.parse(word)
+    except ValueError:
+        card = known.card(word)
+    if card is None:
+        hints = ("give its compute capability, as `--gpu 9.0`",)
+        raise UsageError(f"no fact names a card `{word}`", (), hints)
+    return card.capability
+
+
+def _dotted(word: str) -> Dotted:
+    try:
+        return Dotted(word)
+    except ValueError:
+        raise UsageError(f"`{word}` is not a driver version", (), ("write it as `535.104.05`",)) from None
+
+
+def _specifier(word: str) -> SpecifierSet:
+    try:
+        return SpecifierSet(f"=={word}.*" if word[:1].isdigit() else word)
+    except InvalidSpecifier:
+        raise UsageError(f"`{word}` is no specifier", (), ("write it as `>=2.14` or `2.14`",)) from None
