@@ -157,6 +157,25 @@ def test_a_slice_of_a_card_is_found_by_its_parent_and_its_memory_is_unknown(fact
     assert [(str(each.capability), each.memory_bytes) for each in (mig, vgpu)] == [("8.0", None), ("8.6", None)]
 
 
+@pytest.mark.parametrize(
+    ("short", "capability", "kind"),
+    [
+        ("A100", "8.0", "datacenter"),
+        ("RTX 4090", "8.9", "consumer"),
+        ("V100", "7.0", "datacenter"),
+        ("T4", "7.5", "datacenter"),
+    ],
+)
+def test_a_short_name_is_taken_when_all_that_it_may_mean_agree(facts, short, capability, kind):
+    card = facts.card(short)
+    assert (card.name, str(card.capability), card.kind, card.confidence) == (short, capability, kind, "inferred")
+
+
+@pytest.mark.parametrize("name", ["RTX 6000", "NVIDIA", "", "GeForce", "RTX"])
+def test_a_short_name_that_may_mean_different_cards_is_unknown(facts, name):
+    assert facts.card(name) is None
+
+
 def test_a_name_that_covers_several_sizes_promises_the_smallest(facts):
     assert facts.card("NVIDIA GeForce RTX 3080").memory_bytes == 10 << 30
 

@@ -100,6 +100,7 @@ def test_the_later_file_wins(overlay):
         ("torch: 2.15.1, date", "torch: 2.15, date", "this row must give `torch` as text", 8),
         ("sass: 9.0 10.0", "sass: 9.0 ten", "`ten` is not a compute capability", 14),
         ("torch: 2.15.1, date", "torch: newest, date", "`newest` is not a version", 8),
+        ("confidence: read", "confidence: sure", "`sure` is no confidence", 8),
         ("seen: read on", "other: read on", "no entry of `sources` explains `seen`", 8),
         ("    confidence: inferred\n", "", "a block of facts must say `confidence`", 18),
         ("sources: {seen: read on a Thursday}", "sources: none", "a mapping was expected here", 1),

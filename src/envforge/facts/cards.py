@@ -14,6 +14,8 @@ from envforge.model import ComputeCapability
 GIB = 1 << 30
 MIG = re.compile(r"(?P<parent>.+?) MIG \S+$")
 VGPU = re.compile(r"(?:GRID )?(?P<parent>.+)-\d+[ABCQ]$")
+BRANDS = frozenset({"geforce", "tesla", "quadro"})
+CONSUMER = BRANDS - {"quadro"}
 FORMATS = ("fp32", "tf32", "bf16", "fp16", "fp8", "fp4")
 
 
@@ -48,14 +50,25 @@ class Cards:
     def named(self, name: str) -> Card | None:
         """Find a card by NVML's name, with or without the prefix ``NVIDIA``, in any case.
 
-        A MIG slice or a vGPU profile is found by its parent, and its memory is unknown.
+        A MIG slice or a vGPU profile is found by its parent, and its memory is unknown. A short name (``A100``,
+        ``RTX 4090``) is taken when all cards that it may mean have one capability; it keeps the name as given.
         """
         if row := self._by_name.get(plain_name(name)):
             return self._card(row, row["name"])
         for pattern in (MIG, VGPU):
             if (match := pattern.match(name)) and (row := self._by_name.get(plain_name(match["parent"]))):
                 return self._card({**row, "memory_gb": None}, name)
-        return None
+        return self._meant(name)
+
+    def _meant(self, name: str) -> Card | None:
+        wanted, table = _words(name, BRANDS), self._by_name.values()
+        exact = [row for row in table if _words(row["name"], CONSUMER) == _words(name, CONSUMER)]
+        meant = exact or [row for row in table if wanted and _words(row["name"], BRANDS)[: len(wanted)] == wanted]
+        if len({row["cc"] for row in meant}) != 1:
+            return None
+        least = min(meant, key=lambda row: _least_bytes(row.get("memory_gb")) or 0)
+        kinds = {row["kind"] for row in meant}
+        return self._card({**least, "kind": kinds.pop() if len(kinds) == 1 else None, "confidence": "inferred"}, name)
 
     def device(self, device: str, subsystem: str | None = None) -> Card | None:
         """Find a card by PCI device id (``2684``), and by subsystem (``10DE:16F3``) where that decides the product."""
@@ -104,6 +117,10 @@ class Cards:
 def plain_name(name: str) -> str:
     """Give what two spellings of one name share: no prefix ``NVIDIA``, one blank between words, lower case."""
     return " ".join(name.lower().removeprefix("nvidia ").split())
+
+
+def _words(name: str, left_out: frozenset[str]) -> list[str]:
+    return [word for word in re.split(r"[\s-]+", plain_name(name)) if word not in left_out]
 
 
 def _least_bytes(sizes: object) -> int | None:

@@ -19,13 +19,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from packaging.version import InvalidVersion, Version
 
 from envforge import wire
 from envforge.errors import SpecError
 from envforge.facts.builds import Joined, capabilities, join
+from envforge.facts.nouns import Confidence
 from envforge.facts.reading import FILE_BYTES, FILE_NODES, Part
 from envforge.model import Build
 
@@ -149,6 +150,8 @@ def _check(row: Mapping[str, Any], keys: tuple[str, ...], known: Mapping[str, An
     named = [row["source"]] if isinstance(row["source"], str) else row["source"]
     if unknown := [source for source in named if source not in known]:
         raise SpecError(f"no entry of `sources` explains `{unknown[0]}`", (node.where,))
+    if row["confidence"] not in get_args(Confidence):
+        raise SpecError(f"`{row['confidence']}` is no confidence", (node.where,), ("say read, inferred or measured",))
     version = row.get("torch") or row["version"]
     try:
         Version(version)
