@@ -23,7 +23,9 @@ from envforge.cli.talk import Talk
 from envforge.errors import UsageError
 
 COMMANDS = {
+    "create": "create:create",
     "plan": "plan:plan",
+    "lock": "lock:lock",
     "verify": "verify:verify",
     "detect": "detect:detect",
     "list": "environments:list_",

@@ -81,8 +81,10 @@ def _cells(environment: Environment) -> tuple[str, ...]:
 @command(examples=("envforge status vision", "envforge status -p ./env --json"))
 def status(talk: Talk, environment: MaybeEnvironment = None, name: Name = None, prefix: Prefix = None) -> Answer:
     """Say whether an environment is as its lock made it, whether the lock is still the spec's, and what is proven."""
+    from envforge.cli.locking import staleness
+
     found = _one(find_dirs(), environment, name, prefix)
-    drifted, stale = drift(found), _staleness(found)
+    drifted, stale = drift(found), staleness(found)
     state = "drifted" if not drifted.clean else "stale" if stale else _proven(found)
     data = {
         **environment_shape(found),
@@ -97,12 +99,6 @@ def status(talk: Talk, environment: MaybeEnvironment = None, name: Name = None, 
 
 def _proven(environment: Environment) -> str:
     return "clean" if environment.verified and environment.verified.verdict == "pass" else "unverified"
-
-
-def _staleness(environment: Environment) -> str | None:
-    from envforge.cli.locking import staleness
-
-    return staleness(environment)
 
 
 def _status_page(environment: Environment, state: str, drifted: Drift, stale: str | None) -> Page:

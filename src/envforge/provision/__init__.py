@@ -1,7 +1,8 @@
 """From a lock to an environment: claim, stage beside the prefix, marker last, one rename. No marker, no environment."""
 
 from envforge.provision.activation import Activation, activated, activation, activation_script
-from envforge.provision.build import Engines, provision, section_digest
+from envforge.provision.build import Engines, provision, refuse_foreign, section_digest
+from envforge.provision.disk import write_whole
 from envforge.provision.drift import Drift, drift
 from envforge.provision.marker import read_environment, store_report
 from envforge.provision.place import Place
@@ -27,9 +28,11 @@ __all__ = [
     "measure_room",
     "provision",
     "read_environment",
+    "refuse_foreign",
     "register",
     "remove",
     "rollback",
     "section_digest",
     "store_report",
+    "write_whole",
 ]

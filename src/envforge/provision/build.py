@@ -27,8 +27,9 @@ class Engines:
 
 
 def section_digest(section: Section) -> str:
-    """Give the digest of what decides a prefix's content: artefacts, base interpreter, variables."""
-    return digest((section.artefacts, section.interpreter, section.variables))
+    """Give the digest of what decides a prefix's content: artefacts in any order, base interpreter, variables."""
+    artefacts = sorted(section.artefacts, key=lambda each: (each.kind, each.name, each.url))
+    return digest((artefacts, section.interpreter, section.variables))
 
 
 def provision(

@@ -1,0 +1,103 @@
+"""One `create` or `lock`: what was asked for, where it goes, and the tools for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from envforge.cli.asking import read_machines, read_spec, this_machine
+from envforge.cli.clock import Clock
+from envforge.cli.dirs import Dirs, choose_prefix, find_dirs
+from envforge.cli.options import EngineName
+from envforge.cli.talk import Talk
+from envforge.errors import UsageError
+from envforge.facts import Facts, load_facts
+from envforge.model import Machine, Spec, value
+from envforge.provision import Engines
+
+
+@value
+class Job:
+    """What a command works on. ``machines`` are decided for; ``here`` is the one that this runs on."""
+
+    talk: Talk
+    clock: Clock
+    spec_file: Path
+    spec: Spec
+    facts: Facts
+    dirs: Dirs
+    prefix: Path
+    here: Machine
+    machines: tuple[Machine, ...]
+    engines: Engines
+    packages: Path
+    target: str | None = None
+    offline: bool = False
+    timeout_s: float | None = None
+
+
+def begin(
+    talk: Talk,
+    spec_file: Path,
+    engine: EngineName,
+    *,
+    name: str | None = None,
+    prefix: Path | None = None,
+    machines: list[str] | None = None,
+    target: str | None = None,
+    sources: dict[str, Any],
+    offline: bool = False,
+    timeout_s: float | None = None,
+) -> Job:
+    """Read everything that is asked for and look at this machine. Raises UsageError, SpecError."""
+    catch_signals()
+    spec = read_spec(spec_file, **sources)
+    spec = replace(spec, name=name) if name else spec
+    dirs, clock, facts = find_dirs(), Clock(), load_facts()
+    where = choose_prefix(dirs, spec.name, prefix)
+    with clock("detect"):
+        here = this_machine()
+        wanted = read_machines(machines, spec, target, facts) if machines or target else (here,)
+    return Job(
+        talk=talk,
+        clock=clock,
+        spec_file=spec_file,
+        spec=spec,
+        facts=facts,
+        dirs=dirs,
+        prefix=where,
+        here=here,
+        machines=wanted,
+        engines=make_engines(dirs, engine, offline=offline),
+        packages=find_packages(dirs),
+        target=target,
+        offline=offline,
+        timeout_s=timeout_s,
+    )
+
+
+def catch_signals() -> None:
+    """Let a request to end (``kill``, a closed terminal) interrupt as Ctrl-C does, so that nothing is left behind."""
+    for sign in (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(sign) is not signal.SIG_IGN:
+            signal.signal(sign, signal.default_int_handler)
+
+
+def make_engines(dirs: Dirs, engine: EngineName, *, offline: bool) -> Engines:
+    """Make the engine that was asked for, and the one for wheels. Raises UsageError for one that is not there."""
+    from envforge.engines.rattler import RattlerEngine
+    from envforge.engines.uv import UvEngine
+
+    if engine not in (EngineName.AUTO, EngineName.RATTLER):
+        raise UsageError(f"engine `{engine.value}` is not there", (), ("`--engine rattler` is built in",))
+    return Engines(conda=RattlerEngine(dirs.cache, offline=offline), wheels=UvEngine(dirs.cache, offline=offline))
+
+
+def find_packages(dirs: Dirs) -> Path:
+    """Give the folder of extracted conda packages."""
+    from envforge.engines.rattler import package_cache
+
+    return package_cache(dirs.cache, os.environ)

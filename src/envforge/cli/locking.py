@@ -1,0 +1,170 @@
+"""From a spec and a machine to a lock: ask the sources, choose, solve both halves, check the answer again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from envforge.cli.deciding import Decision, decide
+from envforge.cli.fitting import find_lock, lock_path
+from envforge.cli.job import Job
+from envforge.errors import DiskFailed, EnvforgeError, Unreachable, Unsatisfiable
+from envforge.facts import Facts
+from envforge.lock import write_lock
+from envforge.model import (
+    ABSENT,
+    Candidate,
+    Choice,
+    Driver,
+    Emit,
+    Environment,
+    Lock,
+    Machine,
+    Section,
+    Spec,
+    Warned,
+    value,
+)
+from envforge.provision import section_digest, write_whole
+from envforge.report.plan import candidate_text
+
+HERE = "here"
+MOST_TRIES = 3
+
+
+@value
+class Made:
+    """What came of locking for some machines: what was decided, and the section unless that is a conflict."""
+
+    target: str
+    decision: Decision
+    section: Section | None = None
+
+
+def make_section(job: Job, target: str, machines: tuple[Machine, ...]) -> Made:
+    """Choose one environment for all these machines and lock it.
+
+    A candidate that cannot be locked is said, and the next build tried, a few times; raises what came of the best
+    one when none can be locked.
+    """
+    with job.clock("resolve"):
+        decision = decide(
+            job.talk, job.spec, machines, job.facts, ask_all=True, offline=job.offline, timeout_s=job.timeout_s
+        )
+    if not isinstance(decision.outcome, Choice):
+        return Made(target=target, decision=decision)
+    with job.clock("lock"), job.talk.watching() as emit:
+        section, choice = _first_that_locks(job, target, decision, decision.outcome, emit)
+    return Made(target=target, decision=replace(decision, outcome=choice), section=section)
+
+
+def _first_that_locks(job: Job, target: str, decision: Decision, choice: Choice, emit: Emit) -> tuple[Section, Choice]:
+    failed: list[tuple[Candidate, EnvforgeError]] = []
+    for candidate in _tries(choice, failed):
+        try:
+            section = _section(job, target, decision, candidate, emit)
+        except (Unsatisfiable, Unreachable) as error:
+            job.talk.warn(f"{candidate_text(candidate)} cannot be locked: {error.message}")
+            failed.append((candidate, error))
+        else:
+            now = _chosen_after(choice, candidate, failed)
+            return replace(section, reasons=now.reasons), now
+    raise failed[0][1]
+
+
+def _section(job: Job, target: str, decision: Decision, candidate: Candidate, emit: Emit) -> Section:
+    """Lock both halves for one candidate, conda first, and hold the answer against the constraints again."""
+    from envforge.plan import make_plan
+    from envforge.resolve import check_artefacts
+
+    machine = least(decision.machines)
+    plan = make_plan(job.spec, candidate, machine, job.facts, decision.offers)
+    conda = job.engines.conda.lock(plan, emit) if plan.specs else ()
+    wheels = job.engines.wheels.lock(plan, conda, emit) if plan.requirements else ()
+    if refused := check_artefacts((*conda, *wheels), candidate, machine, job.facts):
+        places = tuple(place for reason in refused for place in reason.where)
+        raise Unsatisfiable(f"what the engine answered would not run: {refused[0].text}", places)
+    return Section(
+        target=target,
+        floor=plan.floor,
+        candidate=candidate,
+        artefacts=(*conda, *wheels),
+        channels=plan.channels,
+        indexes=plan.indexes,
+        interpreter=plan.interpreter,
+        variables=plan.variables,
+    )
+
+
+def _tries(choice: Choice, failed: list[tuple[Candidate, EnvforgeError]]) -> Iterator[Candidate]:
+    """Give the best candidate, then the next builds; none from a source that has just been out of reach."""
+    tried = 0
+    for candidate in (choice.best, *choice.others):
+        gone = {each.build.source for each, error in failed if isinstance(error, Unreachable)}
+        if tried == MOST_TRIES or candidate.build.source in gone:
+            continue
+        tried += 1
+        yield candidate
+
+
+def _chosen_after(choice: Choice, candidate: Candidate, failed: list[tuple[Candidate, EnvforgeError]]) -> Choice:
+    if not failed:
+        return choice
+    told = (f"{candidate_text(each)} ranks higher but cannot be locked: {error.message}" for each, error in failed)
+    warnings = (*choice.warnings, *(Warned(code="not-lockable", text=text) for text in told))
+    return replace(choice, best=candidate, native=None, reasons=(), warnings=warnings)
+
+
+def least(machines: tuple[Machine, ...]) -> Machine:
+    """Give the machine that has what all of these have: the oldest driver and glibc, and every GPU to serve."""
+    if len(machines) == 1:
+        return machines[0]
+    drivers = [each.driver for each in machines if isinstance(each.driver, Driver)]
+    libraries = [each.glibc for each in machines if each.glibc is not None and each.glibc is not ABSENT]
+    return replace(
+        machines[0],
+        name=", ".join(each.name for each in machines),
+        driver=min(drivers, key=lambda driver: driver.version) if drivers else machines[0].driver,
+        glibc=min(libraries) if libraries else machines[0].glibc,
+        gpus=tuple(gpu for each in machines for gpu in each.gpus or ()),
+    )
+
+
+def join_lock(spec: Spec, facts: Facts, made: tuple[Made, ...], kept: tuple[Section, ...] = ()) -> Lock:
+    """Put sections together: those just made, and those of an earlier lock of the same spec that still stand."""
+    from envforge.spec import spec_digest
+
+    fresh = tuple(each.section for each in made if each.section)
+    names = {section.target for section in fresh}
+    sections = (*(each for each in kept if each.target not in names), *fresh)
+    return Lock(name=spec.name, spec_digest=spec_digest(spec), facts_digest=facts.digest, sections=sections)
+
+
+def save_lock(lock: Lock, spec_file: Path) -> bool:
+    """Write the lock beside its spec, whole; give whether that changed anything. Raises DiskFailed."""
+    path, text = lock_path(spec_file), write_lock(lock)
+    try:
+        if path.exists() and path.read_text(encoding="utf-8") == text:
+            return False
+        write_whole(path, text)
+    except OSError as error:
+        hints = ("copy the spec to a folder that you may write to",)
+        raise DiskFailed(f"the lock cannot be written: {error.strerror}", (str(path),), hints) from error
+    return True
+
+
+def staleness(environment: Environment) -> str | None:
+    """Say why an environment is no longer what its spec and lock ask for; None when it is, or nothing can tell."""
+    from envforge.cli.asking import read_spec
+    from envforge.spec import spec_digest
+
+    spec_file = Path(environment.spec_origin)
+    lock = find_lock(spec_file) if environment.spec_origin and spec_file.exists() else None
+    if lock is None:
+        return None
+    if lock.spec_digest != spec_digest(read_spec(spec_file)):
+        return f"`{spec_file.name}` has changed since it was locked"
+    if environment.lock_digest not in {section_digest(section) for section in lock.sections}:
+        return f"`{lock_path(spec_file).name}` has changed since this was made"
+    return None
