@@ -1,5 +1,7 @@
 """The one front door: ``nox -s tests``, ``laws``, ``contract``, ``lint``, ``types``, ``bench``, ``docs``, ``facts``."""
 
+from pathlib import Path
+
 import nox
 
 nox.options.sessions = ["tests", "lint", "types"]
@@ -54,3 +56,21 @@ def facts(session: nox.Session) -> None:
     """Compile the YAML of facts into what is loaded."""
     _install(session)
     session.run("python", "-m", "envforge.facts.compile")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure beside uv on the same packages; prints medians and ratios, asserts nothing."""
+    _install(session, "test")
+    session.run("python", "tests/bench/bench.py", *session.posargs, env={"PYTHONPATH": "tests"})
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Write the generated pages, then the site; a dead link is an error. ``-- serve`` shows it while you write."""
+    _install(session, "docs")
+    session.run("python", "docs/reference/generate.py")
+    if "serve" in session.posargs:
+        session.run("mkdocs", "serve", "-f", "docs/site/mkdocs.yml")
+    else:
+        session.run("mkdocs", "build", "-f", "docs/site/mkdocs.yml", "-d", str(Path(session.create_tmp()) / "site"))

@@ -13,12 +13,12 @@ import typer
 from envforge.cli.asking import this_machine
 from envforge.cli.common import Answer, MaybeEnvironment, Name, Prefix, Talk, Timeout, command
 from envforge.cli.dirs import find_dirs, find_one
+from envforge.cli.proving import EXITS, bench, expectations
 from envforge.errors import DiskFailed, UsageError
-from envforge.model import Environment, SmokeReport
+from envforge.model import Environment, SmokeReport, Spec
+from envforge.provision import find_environment, store_report
 from envforge.report.shapes import verify_shape
 from envforge.report.verify import verify_page
-
-EXITS = {"pass": 0, "fail": 1, "inconclusive": 3}
 
 Python = Annotated[
     str | None,
@@ -30,7 +30,7 @@ Checks = Annotated[
         "--checks",
         envvar="ENVFORGE_CHECKS",
         metavar="TIER|NAMES",
-        help="quick, standard, deep, or names with commas; default: the environment's own, else quick.",
+        help="quick, standard, deep, or names with commas; default: quick.",
     ),
 ]
 Require = Annotated[
@@ -90,8 +90,6 @@ def _environment(
         if environment or name or prefix:
             raise UsageError("`--python` and an environment exclude each other")
         return None
-    from envforge.provision import find_environment
-
     dirs = find_dirs()
     found = find_environment(environment, dirs.envs, dirs.registry) if environment else find_one(dirs, name, prefix)
     if found is None:
@@ -122,17 +120,21 @@ def _run(
     machine = this_machine()
     wanted = tuple(checks.split(",")) if checks and "," in checks else checks or "quick"
     with talk.watching() as emit:
-        return prove(
+        report = prove(
             interpreter,
             machine,
             wanted,
             prefix=environment.prefix if environment else None,
+            expect=expectations(environment.section) if environment else None,
             require=require,
             devices=devices,
             variables=environment.section.variables if environment else (),
             deadline_s=timeout_s,
             emit=emit,
         )
+    if environment and devices is None:
+        store_report(environment, report, bench(machine, Spec(name=environment.name, checks=wanted)))
+    return report
 
 
 def _hand_on(report: SmokeReport, path: Path | None) -> None:

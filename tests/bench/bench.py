@@ -1,0 +1,121 @@
+"""Measure envforge beside uv, on the same packages, in one run: ``nox -s bench``. Prints; asserts nothing.
+
+Both get the same real packages: uv as wheels from a folder, envforge as the same wheels repacked in a conda channel
+(plus a Python). Runs alternate, so that what else the machine does falls on both. Cold means no cache of their own.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+
+from channel.wheelhouse import fetch_channel, fetch_wheels
+
+REPOSITORY = Path(__file__).parents[2]
+PACKAGES = ["torch", "numpy"]
+ENVFORGE = [sys.executable, "-m", "envforge"]
+CLEAN = ("ENVFORGE_", "PIP_", "UV_", "CONDA_", "XDG_")
+
+
+class Bench:
+    """A folder to work in, and what was measured: seconds by name."""
+
+    def __init__(self, top: Path) -> None:
+        self.top, self.channel, self.wheels = top, fetch_channel(), fetch_wheels()
+        self.spec = top / "bench.yaml"
+        sources = f"sources: [{self.channel.url!r}]\nchannels: [{self.channel.url!r}]\n"
+        self.spec.write_text(f"name: bench\n{sources}conda: [numpy]\n")
+        self.seconds: dict[str, list[float]] = {}
+        kept = {key: text for key, text in os.environ.items() if not key.startswith(CLEAN)}
+        self.environ = {**kept, "HOME": str(top), "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
+
+    def time(self, name: str, *argvs: list[str], **environ: str) -> str:
+        """Run programs one after another, take the time of all, give the last one's output."""
+        began, done = time.perf_counter(), None
+        for argv in argvs:
+            done = subprocess.run(
+                argv, capture_output=True, text=True, env={**self.environ, **environ}, cwd=self.top, check=False
+            )
+            if done.returncode:
+                raise SystemExit(f"{' '.join(argv)} failed with {done.returncode}\n{done.stdout}{done.stderr}")
+        self.seconds.setdefault(name, []).append(time.perf_counter() - began)
+        return done.stdout if done else ""
+
+    def create(self, name: str, cache: str) -> None:
+        """Make an environment from a lock-free start; the checks' time is told apart, since uv runs none."""
+        prefix = self.top / "made"
+        self.spec.with_name("bench.yaml.lock.yaml").unlink(missing_ok=True)
+        argv = [*ENVFORGE, "create", str(self.spec), "--prefix", str(prefix), "--json", "--yes"]
+        document = json.loads(self.time(f"{name}, checks and all", argv, ENVFORGE_CACHE_DIR=str(self.top / cache)))
+        whole = self.seconds[f"{name}, checks and all"][-1]
+        self.seconds.setdefault(name, []).append(whole - document["data"]["took_s"]["verify"])
+        if "warm" in name:
+            self.time("create, nothing to do", argv, ENVFORGE_CACHE_DIR=str(self.top / cache))
+        shutil.rmtree(prefix)
+
+    def uv(self, name: str, cache: str) -> None:
+        """Make the same with uv."""
+        venv = self.top / "venv"
+        uv, python = [sys.executable, "-m", "uv"], str(venv / "bin" / "python")
+        places = ["--offline", "--no-index", "--find-links", str(self.wheels)]
+        made = [*uv, "venv", "--quiet", "--python", sys.executable, str(venv)]
+        filled = [*uv, "pip", "install", "--quiet", "--python", python, *places, *PACKAGES]
+        self.time(name, made, filled, UV_CACHE_DIR=str(self.top / cache))
+        shutil.rmtree(venv)
+
+    def start(self, name: str, *words: str) -> None:
+        """Take the time of a whole process."""
+        self.time(name, [*ENVFORGE, *words])
+
+
+def rounds(bench: Bench, colds: int, warms: int, starts: int) -> Iterator[Callable[[], object]]:
+    """Give the runs in order, alternating."""
+    machine = str(REPOSITORY / "tests/machines/profiles/h100-550.54.yaml")
+    spec = str(REPOSITORY / "envspecs/training.yaml")
+    for number in range(colds):
+        yield lambda cache=f"cold-{number}": bench.create("create, cold", cache)
+        yield lambda cache=f"cold-uv-{number}": bench.uv("uv, cold", cache)
+    for _ in range(warms):
+        yield lambda: bench.create("create, warm", "cold-0")
+        yield lambda: bench.uv("uv, warm", "cold-uv-0")
+    for _ in range(starts):
+        yield lambda: bench.time("python -c pass", [sys.executable, "-c", "pass"])
+        yield lambda: bench.start("envforge --version", "--version")
+        yield lambda: bench.start("envforge plan --offline", "plan", spec, "--offline", "--machine", machine)
+
+
+def report(seconds: dict[str, list[float]]) -> str:
+    """Write medians with their spread, then the ratios."""
+    lines = [f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} CPUs", ""]
+    lines += [
+        f"{name:<36} median {median(each):7.3f} s   {min(each):7.3f} - {max(each):7.3f}   n={len(each)}"
+        for name, each in sorted(seconds.items())
+    ]
+    pairs = [("create, warm", "uv, warm", 1.7), ("create, cold", "uv, cold", 1.1)]
+    lines += [""] + [
+        f"{ours} is {median(seconds[ours]) / median(seconds[theirs]):.2f} x {theirs} (target: {target} x)"
+        for ours, theirs, target in pairs
+    ]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    colds, warms, starts = (int(word) for word in (sys.argv[1:] or ["3", "7", "9"]))
+    with tempfile.TemporaryDirectory(prefix="envforge-bench-") as top:
+        bench = Bench(Path(top))
+        for run in rounds(bench, colds, warms, starts):
+            run()
+        print(report(bench.seconds))
+
+
+if __name__ == "__main__":
+    main()
