@@ -9,7 +9,7 @@ from envforge.resolve.constraints import Ruled
 from envforge.resolve.explain import better, ranges, reasons, rejected
 from envforge.resolve.inquiry import Inquiry, Ruling
 from envforge.resolve.warn import warnings
-from envforge.resolve.ways import reason_of, ways_out
+from envforge.resolve.ways import reason_of, unlocks, ways_out
 
 SMALL_CORE = 4
 FEW_RULES = 40
@@ -42,7 +42,7 @@ def _choice(inquiry: Inquiry, ruling: Ruling) -> Choice:
         others=tuple(ruling.candidate(index) for index in others),
         rejected=rejected(ruling, above),
         ranges=ranges(ruling, above),
-        unlocks=ways_out(inquiry, ruling, sum(1 << index for index in above)),
+        unlocks=unlocks(inquiry, ruling, best, sum(1 << index for index in above)),
         warnings=warnings(inquiry, ruling, best),
     )
 

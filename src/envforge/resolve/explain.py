@@ -65,7 +65,8 @@ def ranges(ruling: Ruling, indexes: Iterable[int]) -> tuple[RejectedRange, ...]:
     groups: dict[tuple[str, str], list[tuple[int, Ruled]]] = {}
     for index in indexes:
         rule = min(ruling.broken(index), key=_telling)
-        groups.setdefault((rule.rule, rule.fix(ruling.candidate(index))), []).append((index, rule))
+        same = "" if rule.owner == "spec" else rule.fix(ruling.candidate(index))
+        groups.setdefault((rule.rule, same), []).append((index, rule))
     return tuple(
         _range(ruling, run)
         for members in groups.values()

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from envforge.model import Owner, Reason, WayOut
+from envforge.model import Candidate, Owner, Reason, WayOut, value
 from envforge.resolve.changes import applied
 from envforge.resolve.choose import minimal
 from envforge.resolve.constraints import Change, Ruled
@@ -13,47 +11,71 @@ from envforge.resolve.inquiry import Inquiry, Ruling
 WHO_CAN_ACT: tuple[Owner, ...] = ("spec", "source", "driver", "system", "card")
 
 
-def ways_out(inquiry: Inquiry, ruling: Ruling, mask: int | None = None) -> tuple[WayOut, ...]:
-    """Give every inclusion-minimal surrender that admits a candidate (of a mask), by who can act; each was tried.
+@value
+class Way:
+    """A surrender: the rules given up for a candidate, and what it gives.
 
-    A surrender that no edit can make (another card) is said untried; one that was tried and did not help is left out.
+    ``changes`` are what was tried to get it; empty when no edit can make it (another card, another platform).
+    """
+
+    rules: tuple[Ruled, ...]
+    aimed_at: Candidate
+    gets: Candidate
+    changes: tuple[Change, ...]
+
+    @property
+    def order(self) -> tuple[int, int]:
+        """Sort by who can act, then by how much is to be done."""
+        return max(WHO_CAN_ACT.index(rule.owner) for rule in self.rules), len(self.rules)
+
+    def told(self) -> WayOut:
+        """Say it."""
+        return WayOut(
+            gives_up=tuple(reason_of(rule, rule.why(self.aimed_at)) for rule in self.rules),
+            gets=self.gets,
+            hint=" and ".join(dict.fromkeys(rule.fix(self.aimed_at) for rule in self.rules)),
+        )
+
+
+def ways(inquiry: Inquiry, ruling: Ruling, mask: int | None = None) -> tuple[Way, ...]:
+    """Give every inclusion-minimal surrender that admits a candidate (of a mask), by who can act.
+
+    Each that an edit of spec or machine can make was tried; one that did not help then is left out.
     """
     groups = ruling.judged.by_broken()
     if mask is not None:
         groups = {broken: kept for broken, members in groups.items() if (kept := members & mask)}
-    found = (_way(inquiry, ruling, broken, groups[broken]) for broken in minimal(groups) if broken)
-    return tuple(way for _, way in sorted((each for each in found if each), key=lambda pair: pair[0]))
+    found = (_way(inquiry, ruling, ruling.named(broken), groups[broken]) for broken in minimal(groups) if broken)
+    return tuple(sorted((way for way in found if way), key=lambda way: way.order))
 
 
-def _way(inquiry: Inquiry, ruling: Ruling, broken: int, members: int) -> tuple[tuple[int, ...], WayOut] | None:
-    rules = ruling.named(broken)
-    index = max(members_of(ruling, members), key=lambda each: ruling.ranking.wish(ruling.judged.candidates[each]))
-    candidate = ruling.candidate(index)
-    changes = [rule.change(candidate) for rule in rules]
-    gets = candidate
-    if all(changes):
-        after = tried(inquiry, ruling, tuple(change for change in changes if change))
-        if after is None:
-            return None
-        gets = after.candidate(after.ranked()[0])
-    way = WayOut(
-        gives_up=tuple(reason_of(rule, rule.why(candidate)) for rule in rules),
-        gets=gets,
-        hint=" and ".join(dict.fromkeys(rule.fix(candidate) for rule in rules)),
-    )
-    return (max(WHO_CAN_ACT.index(rule.owner) for rule in rules), len(rules)), way
+def _way(inquiry: Inquiry, ruling: Ruling, rules: tuple[Ruled, ...], members: int) -> Way | None:
+    wish = ruling.ranking.wish
+    candidate = max((ruling.candidate(index) for index in ruling.ranked(members)), key=wish)
+    changes = tuple(change for rule in rules if (change := rule.change(candidate)))
+    if len(changes) < len(rules):
+        return Way(rules=rules, aimed_at=candidate, gets=candidate, changes=())
+    after = tried(inquiry, ruling, changes)
+    if not after.judged.admissible:
+        return None
+    return Way(rules=rules, aimed_at=candidate, gets=after.candidate(after.ranked()[0]), changes=changes)
 
 
-def members_of(ruling: Ruling, mask: int) -> Iterator[int]:
-    """Give the candidates of a mask, one for each build: its best Python."""
-    return iter(ruling.ranked(mask))
+def ways_out(inquiry: Inquiry, ruling: Ruling) -> tuple[WayOut, ...]:
+    """Give every smallest way out of a conflict."""
+    return tuple(way.told() for way in ways(inquiry, ruling))
 
 
-def tried(inquiry: Inquiry, ruling: Ruling, changes: tuple[Change, ...]) -> Ruling | None:
-    """Ask again with the changes made; None when nothing is admissible even then."""
-    spec, machines, offers = applied(changes, (ruling.spec, ruling.machines, inquiry.offers))
-    after = inquiry.ask(spec, machines, offers)
-    return after if after.judged.admissible else None
+def unlocks(inquiry: Inquiry, ruling: Ruling, best: int, mask: int) -> tuple[WayOut, ...]:
+    """Give the edits that lead to a candidate of a mask, and to something better than the best."""
+    wish = ruling.ranking.wish
+    bar = wish(ruling.candidate(best))[:-1]
+    return tuple(way.told() for way in ways(inquiry, ruling, mask) if way.changes and wish(way.gets)[:-1] > bar)
+
+
+def tried(inquiry: Inquiry, ruling: Ruling, changes: tuple[Change, ...]) -> Ruling:
+    """Ask again with the changes made."""
+    return inquiry.ask(*applied(changes, (ruling.spec, ruling.machines, inquiry.offers)))
 
 
 def reason_of(rule: Ruled, text: str) -> Reason:

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import lru_cache
 
-from envforge.facts import Card, Facts
+from packaging.specifiers import SpecifierSet
+
+from envforge.facts import Architecture, Card, Facts
 from envforge.model import ABSENT, ComputeCapability, Dotted, Driver, Gpu, Machine, Offer, Spec
 from envforge.plan import channel_pythons, public_pythons, unasked_channels, wheels_alone
 from envforge.resolve.constraints.base import Change, Ruled, named, on_gpu
@@ -58,8 +60,8 @@ def merge(rules: Iterable[Ruled]) -> tuple[Ruled, ...]:
 def _of_spec(spec: Spec, facts: Facts) -> Iterator[Ruled]:
     if spec.torch is not None:
         yield TorchPin(wanted=spec.torch, where=(spec.where("torch"),))
-    if spec.cuda != "auto":
-        yield CudaPin(wanted=None if spec.cuda == "none" else spec.cuda, where=(spec.where("cuda"),))
+    if isinstance(spec.cuda, SpecifierSet) or spec.cuda == "none":
+        yield CudaPin(wanted=spec.cuda if isinstance(spec.cuda, SpecifierSet) else None, where=(spec.where("cuda"),))
     if spec.python is not None:
         yield PythonPin(wanted=spec.python, where=(spec.where("python"),))
     yield SourcePin(sources=spec.sources, where=(spec.where("sources"),))
@@ -113,30 +115,25 @@ def _of_cards(machine: Machine, facts: Facts, hosts: tuple[str, ...]) -> Iterato
     cards = {(gpu.name or "an unnamed GPU", capability_of(gpu, facts)) for gpu in machine.gpus or ()}
     tegra = is_tegra(machine, facts)
     for card, capability in sorted(cards, key=str):
+        known = facts.architecture(capability) if capability else None
         yield KernelCoverage(
             card=card,
             capability=capability,
             tegra=tegra,
             speaks=speaks(machine, facts),
+            first_cuda=known.first_cuda if known else None,
             alone=len(cards) == 1,
             facts=facts,
             hosts=hosts,
         )
-        if isinstance(machine.driver, Driver) and capability and not tegra:
-            yield from _of_card(machine.driver, card, capability, facts, hosts)
+        if isinstance(machine.driver, Driver) and known and not tegra:
+            yield from _of_card(machine.driver, card, known, hosts)
 
 
-def _of_card(
-    driver: Driver, card: str, capability: ComputeCapability, facts: Facts, hosts: tuple[str, ...]
-) -> Iterator[Ruled]:
-    known = facts.architecture(capability)
-    if known is None:
-        return
+def _of_card(driver: Driver, card: str, known: Architecture, hosts: tuple[str, ...]) -> Iterator[Ruled]:
     where = (known.where,)
     first, last = known.first_driver, known.last_driver
-    yield BranchServesCard(
-        driver=driver, card=card, capability=capability, first=first, last=last, hosts=hosts, where=where
-    )
+    yield BranchServesCard(driver=driver, card=card, first=first, last=last, hosts=hosts, where=where)
     if known.module != "either":
         yield ModuleFlavour(module=driver.module, demanded=known.module, card=card, hosts=hosts, where=where)
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 from typing import ClassVar
 
 from envforge.facts import Facts
-from envforge.model import ABSENT, Absent, Candidate, ComputeCapability, Dotted, Driver, Owner, value
+from envforge.model import ABSENT, Absent, Candidate, Dotted, Driver, Owner, value
 from envforge.resolve.constraints.base import Change, Ruled, on_gpu
 
 
@@ -89,7 +89,6 @@ class BranchServesCard(Ruled):
 
     driver: Driver
     card: str
-    capability: ComputeCapability
     first: Dotted | None
     last: Dotted | None
 

@@ -11,6 +11,7 @@ from envforge.model import Build, Candidate, ComputeCapability, Dotted, Owner, v
 from envforge.resolve.constraints.base import Change, Ruled, named, on_gpu
 
 SASS, PTX, NONE = 2, 1, 0
+NO_CUDA = Dotted("0")
 
 
 def degree(build: Build, capability: ComputeCapability, tegra: bool, facts: Facts) -> int | None:
@@ -36,8 +37,9 @@ def _reached(
 class KernelCoverage(Ruled):
     """One card of a machine: machine code of its family, or older PTX under a driver at least as new as the toolkit.
 
-    ``speaks`` is the newest CUDA that the driver speaks, which decides what PTX it can compile. ``alone`` when the
-    machine has no other kind of card, so that this one cannot be hidden.
+    PTX of a toolkit older than the card's first CUDA (``first_cuda``) does not count: the libraries beside it (cuBLAS,
+    cuDNN) have no code for the card. ``speaks`` is the newest CUDA that the driver speaks, which decides what PTX it can
+    compile. ``alone`` when the machine has no other kind of card, so that this one cannot be hidden.
     """
 
     rule: ClassVar[str] = "kernels"
@@ -47,6 +49,7 @@ class KernelCoverage(Ruled):
     capability: ComputeCapability | None
     tegra: bool = False
     speaks: Dotted | None
+    first_cuda: Dotted | None = None
     alone: bool = field(default=True, compare=False)
     facts: Facts = field(compare=False, repr=False)
 
@@ -61,26 +64,30 @@ class KernelCoverage(Ruled):
         reached = self.degree(build)
         if reached != PTX:
             return None if reached is None else reached == SASS
+        if self._predates(build):
+            return False
         return None if self.speaks is None or build.cuda is None else self.speaks >= build.cuda
 
     def why(self, candidate: Candidate, /) -> str:
         build = candidate.build
         lacks = f"{named(build)} has no {self._sm} code for {self.card}"
+        if self._predates(build):
+            return f"{lacks}, and the libraries of CUDA {build.cuda} predate it: it came with CUDA {self.first_cuda}"
         if self.degree(build) == PTX:
             speaks = f"the driver of {self.host} speaks {self.speaks}"
             return f"{lacks}, and compiling its PTX needs a driver for CUDA {build.cuda}; {speaks}"
         return f"{lacks}: it was built for {', '.join(code.sm for code in build.sass or ())}{_and_ptx(build)}"
 
     def fix(self, candidate: Candidate, /) -> str:
-        if self.degree(candidate.build) == PTX:
+        if self._waits_for_driver(candidate.build):
             return f"install NVIDIA driver {self._native(candidate.build)} or newer"
         if self.alone:
             return f"run it on another card than {self.card}"
         return f"hide {self.card} from it with `CUDA_VISIBLE_DEVICES`"
 
     def change(self, candidate: Candidate, /) -> Change | None:
-        if self.degree(candidate.build) == PTX and (native := self._native(candidate.build)):
-            return Change(on="machine", key="driver", to=str(native), hosts=self.hosts)
+        if self._waits_for_driver(candidate.build):
+            return Change(on="machine", key="driver", to=str(self._native(candidate.build)), hosts=self.hosts)
         return None if self.alone else Change(on="machine", key="gpus", to=self.card, hosts=self.hosts)
 
     def praise(self, candidate: Candidate, /) -> str | None:
@@ -93,6 +100,13 @@ class KernelCoverage(Ruled):
     @property
     def _sm(self) -> str:
         return self.capability.sm if self.capability else "known"
+
+    def _predates(self, build: Build) -> bool:
+        known = build.cuda is not None and self.first_cuda is not None
+        return known and self.degree(build) == PTX and (build.cuda or NO_CUDA) < (self.first_cuda or NO_CUDA)
+
+    def _waits_for_driver(self, build: Build) -> bool:
+        return self.degree(build) == PTX and not self._predates(build) and self._native(build) is not None
 
     def _native(self, build: Build) -> Dotted | None:
         return self.facts.native_driver(build.cuda, build.subdir) if build.cuda else None

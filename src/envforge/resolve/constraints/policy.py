@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from packaging.specifiers import SpecifierSet
+
 from envforge.model import Candidate, Owner, Spec, value
 from envforge.resolve.constraints.base import Change, Ruled, on_gpu
 
@@ -14,9 +16,9 @@ def policy_of(spec: Spec) -> Policy:
     """Give the policy that holds: as written; else what ``cuda`` implies; else a GPU is used where there is one."""
     if spec.gpu is not None:
         return spec.gpu
-    if spec.cuda == "none":
-        return "none"
-    return "where-there" if spec.cuda == "auto" else "asked-by-cuda"
+    if isinstance(spec.cuda, SpecifierSet):
+        return "asked-by-cuda"
+    return "none" if spec.cuda == "none" else "where-there"
 
 
 @value
