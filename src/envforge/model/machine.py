@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import field
 from typing import Any, Literal
 
 from envforge.model.base import Absent, ComputeCapability, Dotted, value
@@ -14,7 +15,7 @@ class Reading:
     source: str
     value: Any = None
     error: str | None = None
-    took_s: float = 0.0
+    took_s: float = field(default=0.0, compare=False)
 
 
 @value
@@ -58,11 +59,16 @@ class Interpreter:
 
 @value
 class Machine:
-    """A computer that an environment must run on: this one, a recording's, or a profile's."""
+    """A computer that an environment must run on: this one, a recording's, or a profile's.
+
+    ``cuda_version`` is the newest CUDA that its driver speaks; it may be known where the driver's version is not (a
+    container without NVML, a Jetson, ``CONDA_OVERRIDE_CUDA``).
+    """
 
     name: str
     subdir: str | None = None
     driver: Driver | Absent | None = None
+    cuda_version: Dotted | Absent | None = None
     gpus: tuple[Gpu, ...] | None = None
     glibc: Dotted | Absent | None = None
     os: str | None = None

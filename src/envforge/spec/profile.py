@@ -10,7 +10,7 @@ from envforge.spec.complaints import Report, key_place, kind
 from envforge.spec.shapes import Either, Key, Many, Null, Table, Text, Word
 from envforge.wire import Node
 
-MARKS = ("schema", "snapshot")
+MARKS = ("schema", "snapshot", "platform", "os_release", "kernel", "nvml")
 SUBDIR = Text(what="a conda subdir", examples=("linux-64", "linux-aarch64"), pattern=r"^[a-z]+-[a-z0-9_]+$")
 DOTTED = Text(what="a dotted number", parse=words.dotted, examples=("535.104.05",), pattern=r"^[0-9]+(\.[0-9]+)*$")
 CAPABILITY = Text(what="a compute capability", parse=words.capability, examples=("8.6",))

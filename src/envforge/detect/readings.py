@@ -1,0 +1,156 @@
+"""Ask the host: one `Reading` per key of a recording. Read only, unprivileged, calm where something is missing.
+
+NVML, libcuda, the loader and nvidia-smi are asked in children with a deadline, side by side, while this process
+reads files. A value of None without an error means: looked, and not there. An error means: could not tell, or not
+all of it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from envforge.detect import container, devices, environ, kernel, loader, system
+from envforge.detect.host import Host
+from envforge.detect.libcuda import ask_libcuda, join_cuda
+from envforge.detect.loader import ask_loader, join_dlopen, join_libraries
+from envforge.detect.nvml import ask_nvml, join_nvml
+from envforge.errors import EngineFailed
+from envforge.model import Reading
+from envforge.run import Child, Told, run
+
+Look = Callable[[Host], Any]
+FILES: Mapping[str, Look] = {
+    "platform": system.platform,
+    "os_release": system.os_release,
+    "kernel": kernel.kernel,
+    "pci": devices.pci,
+    "modules": kernel.modules,
+    "module_params": kernel.module_params,
+    "modprobe_d": kernel.modprobe_d,
+    "proc_driver_nvidia": kernel.proc_driver_nvidia,
+    "proc_devices": kernel.proc_devices,
+    "dev_nodes": devices.dev_nodes,
+    "ld_so_conf_d": loader.ld_so_conf_d,
+    "cpu": system.cpu,
+    "env": environ.env,
+    "overrides": environ.overrides,
+    "container": container.container,
+    "cdi": container.cdi,
+    "limits": system.limits,
+    "mounts": system.mounts,
+    "tegra": system.tegra,
+    "wsl": system.wsl,
+    "user": devices.user,
+    "which": system.which,
+}
+CHILDREN: Mapping[str, tuple[str, ...]] = {
+    "nvml": ("nvml",),
+    "cuda": ("cuda",),
+    "cuda-bare": ("cuda",),
+    "loader": ("libraries", "dlopen"),
+    "nvidia_smi": ("nvidia_smi",),
+}
+SOURCES = (*FILES, "nvml", "cuda", "libraries", "dlopen", "nvidia_smi")
+
+
+def take_readings(
+    environ: Mapping[str, str],
+    only: tuple[str, ...] | None = None,
+    *,
+    root: Path = Path("/"),
+    deadline_s: float = 2.5,
+) -> tuple[Reading, ...]:
+    """Read the host, or only some keys of it; ``root`` is the directory that stands for it.
+
+    Takes at most about ``deadline_s`` and half a second, whatever hangs. Never raises for what the host is like.
+    """
+    host = Host(root=root, environ=environ, deadline_s=deadline_s)
+    wanted = SOURCES if only is None else only
+    children = {name: Child(work) for name, work in _works(host) if set(CHILDREN[name]) & set(wanted)}
+    try:
+        files = [_read(name, look, host) for name, look in FILES.items() if name in wanted]
+        told = {name: child.told(deadline_s) for name, child in children.items()}
+    finally:
+        for child in children.values():
+            child.end()
+    asked = [reading for reading in _asked(told, host) if reading.source in wanted]
+    return tuple(sorted((*files, *asked), key=lambda reading: SOURCES.index(reading.source)))
+
+
+def _read(name: str, look: Look, host: Host) -> Reading:
+    began = time.monotonic()
+    try:
+        found = look(host)
+    except Exception as error:
+        return Reading(source=name, error=_reason(error), took_s=time.monotonic() - began)
+    return Reading(source=name, value=found, took_s=time.monotonic() - began)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.strerror}: `{error.filename}`"
+    return str(error) or type(error).__name__
+
+
+def _works(host: Host) -> Iterator[tuple[str, Callable[[Callable[[Any], None]], None]]]:
+    """Give the probes that run in children; nvidia-smi only where there is one."""
+    yield "nvml", _quiet(ask_nvml)
+    yield "cuda", _quiet(ask_libcuda)
+    if "CUDA_VISIBLE_DEVICES" in host.environ:
+        yield "cuda-bare", _quiet(lambda send: ask_libcuda(send, without=("CUDA_VISIBLE_DEVICES",)))
+    yield "loader", _quiet(ask_loader)
+    if program := system.which(host).get("nvidia-smi"):
+        yield "nvidia_smi", lambda send: send(_ask_smi(program, host))
+
+
+def _quiet(work: Callable[[Callable[[Any], None]], None]) -> Callable[[Callable[[Any], None]], None]:
+    """Keep what libraries print when they fail away from our output."""
+
+    def quiet(send: Callable[[Any], None]) -> None:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        for number in (1, 2):
+            os.dup2(nowhere, number)
+        work(send)
+
+    return quiet
+
+
+def _ask_smi(program: str, host: Host) -> dict[str, Any]:
+    done = run([program, "-L"], deadline_s=host.deadline_s * 0.8)
+    if done.timed_out:
+        return {"exit": None, "timed_out": True}
+    text = f"{done.stdout}{done.stderr}".strip()
+    return {"exit": done.returncode} | ({} if done.ok else {"text": text[:2000]})
+
+
+def _asked(told: Mapping[str, Told], host: Host) -> Iterator[Reading]:
+    if one := told.get("nvml"):
+        yield _reading("nvml", join_nvml(one.sent), one)
+    if one := told.get("cuda"):
+        bare = told["cuda-bare"].sent if "cuda-bare" in told else ()
+        yield _reading("cuda", join_cuda(one.sent, bare), one)
+    if one := told.get("loader"):
+        yield _reading("libraries", join_libraries(one.sent, host), one)
+        yield _reading("dlopen", join_dlopen(one.sent), one)
+    if one := told.get("nvidia_smi"):
+        yield _reading("nvidia_smi", one.sent[0] if one.sent else None, one)
+    else:
+        yield Reading(source="nvidia_smi")
+
+
+def _reading(name: str, found: Any, told: Told) -> Reading:
+    error = None
+    if told.error is not None:
+        hung = isinstance(told.error.__cause__, TimeoutError)
+        error = "the probe hung and was ended at its deadline" if hung else _how(told.error)
+    return Reading(source=name, value=found, error=error, took_s=told.took_s)
+
+
+def _how(error: BaseException) -> str:
+    if isinstance(error, EngineFailed):
+        return str(error).replace("the worker", "the probe")
+    return f"{type(error).__name__}: {error}"
