@@ -77,12 +77,20 @@ def read_machines(
 
 
 def named_machines(word: str, facts: Facts) -> tuple[Machine, ...]:
-    """Read the machine of a file, of one entry of a file (``machines.yaml#cluster``), or written inline (``{...}``)."""
+    """Read every machine of a file, one of them (``machines.yaml#cluster``), or one written inline (``{...}``)."""
     from envforge.detect import read_machine
+    from envforge.detect import read_machines as read_all
 
     if word.lstrip().startswith("{"):
         return (read_machine(word, "--machine", facts),)
-    return (read_machine(read_text(Path(word), "machine file"), word, facts),)
+    path, _, name = word.rpartition("#") if "#" in word and not Path(word).exists() else (word, "", "")
+    found = read_all(read_text(Path(path), "machine file"), path, facts)
+    if not name:
+        return found
+    if wanted := tuple(each for each in found if each.name == name):
+        return wanted
+    known = ", ".join(f"`{each.name}`" for each in found)
+    raise UsageError(f"the file has no machine `{name}`", (path,), (f"it has {known}",))
 
 
 def target_machine(spec: Spec, name: str, facts: Facts) -> Machine:
@@ -103,7 +111,8 @@ def target_machine(spec: Spec, name: str, facts: Facts) -> Machine:
 
 
 def this_machine() -> Machine:
-    """Look at the machine that this runs on."""
-    from envforge.detect import assemble, take_readings
+    """Look at the machine that this runs on, and at the Pythons on it."""
+    from envforge.detect import assemble, find_interpreters, take_readings
 
-    return assemble(take_readings(os.environ), "this machine")
+    machine = assemble(take_readings(os.environ), "this machine")
+    return replace(machine, interpreters=find_interpreters(os.environ))

@@ -44,12 +44,15 @@ def decide(
 
     ``offline`` asks only what lies on this computer. A source that could not be asked is a warning.
     """
-    from envforge.resolve import resolve
+    from envforge.resolve import cover, resolve
 
     offers = ask_sources(talk, spec, machines, ask_all=ask_all, offline=offline, timeout_s=timeout_s)
     outcome = resolve(spec, machines, facts, offers)
     outcome = replace(outcome, warnings=(*outcome.warnings, *unreached(offers)))
-    return Decision(spec=spec, machines=machines, outcome=outcome, offers=offers)
+    covers: tuple[Cover, ...] = ()
+    if isinstance(outcome, Conflict) and len(machines) > 1:
+        covers = cover(spec, machines, facts, offers)
+    return Decision(spec=spec, machines=machines, outcome=outcome, covers=covers, offers=offers)
 
 
 def ask_sources(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -45,7 +46,7 @@ def detect(talk: Talk, machine: Machines = None, record: Record = None) -> Answe
 
         facts = load_facts()
         return _answer(talk, tuple(each for word in machine for each in named_machines(word, facts)))
-    from envforge.detect import assemble, take_readings
+    from envforge.detect import assemble, find_interpreters, take_readings
 
     readings = take_readings(os.environ)
     if record:
@@ -55,7 +56,8 @@ def detect(talk: Talk, machine: Machines = None, record: Record = None) -> Answe
         if str(record) == "-":
             return Answer(data={"recorded": "-"})
         talk.say(f"recorded to `{record}`")
-    return _answer(talk, (assemble(readings, "this machine"),))
+    found = replace(assemble(readings, "this machine"), interpreters=find_interpreters(os.environ))
+    return _answer(talk, (found,))
 
 
 def _answer(talk: Talk, machines: tuple[Machine, ...]) -> Answer:

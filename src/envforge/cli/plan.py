@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import replace
 from typing import Annotated, Any
 
 import typer
-from packaging.specifiers import SpecifierSet
 
 from envforge.cli.asking import read_machines, read_spec
 from envforge.cli.common import (
@@ -25,10 +23,11 @@ from envforge.cli.common import (
 )
 from envforge.cli.deciding import Decision, decide
 from envforge.errors import UsageError
-from envforge.facts import load_facts
+from envforge.facts import Facts, load_facts
+from envforge.model import Rejected
 from envforge.report.page import Page, join
-from envforge.report.plan import plan_page
-from envforge.report.shapes import plan_shape
+from envforge.report.plan import plan_page, why_not_page
+from envforge.report.shapes import missed_shape, plan_shape
 
 Refresh = Annotated[
     bool, typer.Option("--refresh", envvar="ENVFORGE_REFRESH", help="Ask the public sources too, not only facts.")
@@ -39,7 +38,7 @@ WhyNot = Annotated[
         "--why-not",
         envvar="ENVFORGE_WHY_NOT",
         metavar="torch=VERSION",
-        help="Decide as if this torch were asked for, to see what stands against it.",
+        help="Say of each build of this torch what stands against it.",
     ),
 ]
 
@@ -71,37 +70,41 @@ def plan(
     Without `--machine` or `--target` it decides for this machine. Several machines get one environment if one
     serves them all. Exit 1 where nothing serves.
     """
-    facts = load_facts()
-    decisions = []
+    facts, answered = load_facts(), []
     for path in specs:
         spec = read_spec(path, channels=channel, indexes=index_url, find_links=find_links)
-        spec = replace(spec, torch=_other_torch(why_not)) if why_not else spec
         machines = read_machines(machine, spec, target, facts)
         ask_all = refresh and not offline
-        decisions.append(decide(talk, spec, machines, facts, ask_all=ask_all, offline=offline, timeout_s=timeout))
+        decided = decide(talk, spec, machines, facts, ask_all=ask_all, offline=offline, timeout_s=timeout)
+        answered.append((decided, _asked_after(decided, facts, why_not) if why_not else None))
+    shapes = [_shape(decided, missed) for decided, missed in answered]
     return Answer(
-        data=_data(decisions),
-        page=lambda: join(*(_page(each, why_not, verbose=talk.verbose > 0) for each in decisions)),
-        exit=0 if all(each.serves_all for each in decisions) else 1,
+        data=shapes[0] if len(shapes) == 1 else {"plans": shapes},
+        page=lambda: join(*(_page(*each, verbose=talk.verbose > 0) for each in answered)),
+        exit=0 if all(decided.serves_all for decided, _ in answered) else 1,
     )
 
 
-def _other_torch(asked: str) -> SpecifierSet:
-    """Read ``torch=2.15``, ``torch==2.15.0`` or ``2.15``. Raises UsageError."""
+def _asked_after(decided: Decision, facts: Facts, asked: str) -> tuple[Rejected, ...]:
+    """Say of each build of a torch (``torch=2.15``, ``2.15.0``) what stands against it. Raises UsageError."""
     found = re.fullmatch(r"(?:torch\s*=?=\s*)?(\d+(?:\.\d+)*)", asked.strip())
     if not found:
         raise UsageError(f"`--why-not {asked}` names no torch", (), ("write it as `--why-not torch=2.15`",))
-    return SpecifierSet(f"=={found[1]}.*")
+    from envforge.resolve import why_not
+
+    missed = why_not(decided.spec, decided.machines, facts, decided.offers, torch=found[1])
+    if not missed:
+        raise UsageError(f"no source has torch {found[1]}", (), ("`envforge facts --all` lists what there is",))
+    return missed
 
 
-def _data(decisions: list[Decision]) -> dict[str, Any]:
-    shapes = [
-        plan_shape(each.spec.origin, [one.name for one in each.machines], each.outcome, covers=each.covers)
-        for each in decisions
-    ]
-    return shapes[0] if len(shapes) == 1 else {"plans": shapes}
+def _shape(decided: Decision, missed: tuple[Rejected, ...] | None) -> dict[str, Any]:
+    names = [each.name for each in decided.machines]
+    shape = plan_shape(decided.spec.origin, names, decided.outcome, covers=decided.covers)
+    return shape if missed is None else {**shape, "why_not": [missed_shape(each) for each in missed]}
 
 
-def _page(decision: Decision, why_not: str | None, *, verbose: bool) -> Page:
-    named = f"{decision.spec.name}, were it torch {decision.spec.torch}" if why_not else decision.spec.name
-    return plan_page(named, decision.machines, decision.outcome, covers=decision.covers, verbose=verbose)
+def _page(decided: Decision, missed: tuple[Rejected, ...] | None, *, verbose: bool) -> Page:
+    if missed is not None:
+        return why_not_page(decided.spec.name, decided.machines, missed, verbose=verbose)
+    return plan_page(decided.spec.name, decided.machines, decided.outcome, covers=decided.covers, verbose=verbose)

@@ -6,7 +6,7 @@ import os
 import shutil
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 import typer
 
@@ -20,6 +20,7 @@ from envforge.provision import find_environment, store_report
 from envforge.report.shapes import verify_shape
 from envforge.report.verify import verify_page
 
+Tier = Literal["quick", "standard", "deep"]
 Python = Annotated[
     str | None,
     typer.Option("--python", envvar="ENVFORGE_PYTHON", metavar="PATH", help="Check this interpreter instead."),
@@ -118,7 +119,7 @@ def _run(
     from envforge.verify import verify as prove
 
     machine = this_machine()
-    wanted = tuple(checks.split(",")) if checks and "," in checks else checks or "quick"
+    wanted = _checks(checks)
     with talk.watching() as emit:
         report = prove(
             interpreter,
@@ -135,6 +136,12 @@ def _run(
     if environment and devices is None:
         store_report(environment, report, bench(machine, Spec(name=environment.name, checks=wanted)))
     return report
+
+
+def _checks(words: str | None) -> Tier | tuple[str, ...]:
+    """Read a tier, or names with commas."""
+    tier: Tier | None = next((each for each in get_args(Tier) if each == (words or "quick")), None)
+    return tier or tuple(str(words).split(","))
 
 
 def _hand_on(report: SmokeReport, path: Path | None) -> None:

@@ -45,7 +45,8 @@ def machine_page(machine: Machine, *, verbose: bool = False) -> Page:
 def _system(machine: Machine) -> Iterator[Line]:
     yield row("driver", driver_text(machine).removeprefix("driver "), width=LABELS)
     if machine.driver is not None and machine.driver is not ABSENT:
-        yield row("speaks CUDA", str(machine.driver.cuda_version or "unknown"), width=LABELS)
+        spoken = machine.cuda_version
+        yield row("speaks CUDA", "none" if spoken is ABSENT else str(spoken or "unknown"), width=LABELS)
         yield row("module", machine.driver.module or "unknown", width=LABELS)
     known = [("system", machine.os), ("subdir", machine.subdir), ("cpu", machine.cpu)]
     known += [("platform", machine.platform), ("container", machine.container)]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from envforge.model import Candidate, Choice, Conflict, Cover, Machine, Reason, RejectedRange, Warned, WayOut
+from envforge.model import Candidate, Choice, Conflict, Cover, Machine, Reason, Rejected, RejectedRange, Warned, WayOut
 from envforge.report.machine import machine_line
 from envforge.report.page import Line, Page, Span, item, join, prose, row, spans, title
 from envforge.report.progress import in_bytes
 
 LABELS = 10
+MOST_MACHINES = 4
 
 
 def plan_page(
@@ -23,11 +24,10 @@ def plan_page(
     verbose: bool = False,
 ) -> Page:
     """Say everything that a user needs to agree or to act; ``verbose`` adds where each sentence's facts are from."""
-    head = [Line(body=(("title", spec),))]
-    head += [Line(label=(("quiet", "for"),), body=machine_line(each), width=4) for each in machines[:4]]
-    head += [prose(f"and {len(machines) - 4} more machines", "quiet")] if len(machines) > 4 else []
+    head = _head(spec, machines)
     if covers:
-        return join(head, *(_cover(cover, verbose) for cover in covers))
+        none = Line(body=(("bad", f"No single environment serves all {len(machines)} machines."),))
+        return join(head, (none,), *(_cover(cover, verbose) for cover in covers))
     sizes = _sizes(download_bytes, unpacked_bytes)
     return join(head, *outcome_pages(outcome, verbose=verbose, sizes=sizes))
 
@@ -44,9 +44,27 @@ def outcome_pages(outcome: Choice | Conflict, *, verbose: bool = False, sizes: I
     yield tuple(_warning(each) for each in outcome.warnings)
 
 
+def why_not_page(spec: str, machines: Sequence[Machine], missed: Sequence[Rejected], *, verbose: bool = False) -> Page:
+    """Say of each build that was asked after what stands against it."""
+    return join(_head(spec, machines), *(tuple(_missed(each, verbose)) for each in missed))
+
+
+def _missed(rejected: Rejected, verbose: bool) -> Iterator[Line]:
+    build = rejected.candidate.build
+    yield Line(body=(("strong", candidate_text(rejected.candidate)), ("quiet", f"  ({build.local or build.variant})")))
+    yield from _reasons(rejected.reasons, verbose) if rejected.reasons else (item("this is the one that is chosen"),)
+
+
+def _head(spec: str, machines: Sequence[Machine]) -> list[Line]:
+    shown = [Line(label=(("quiet", "for"),), body=machine_line(each), width=4) for each in machines[:MOST_MACHINES]]
+    more = len(machines) - len(shown)
+    return [Line(body=(("title", spec),)), *shown, *([prose(f"and {more} more machines", "quiet")] if more else [])]
+
+
 def _cover(cover: Cover, verbose: bool) -> Page:
     names = ", ".join(cover.machines[:6]) + (f" and {len(cover.machines) - 6} more" if len(cover.machines) > 6 else "")
-    return join((title(f"One environment for {names}"),), *outcome_pages(cover.outcome, verbose=verbose))
+    what = "One environment for" if isinstance(cover.outcome, Choice) else "None for"
+    return join((title(f"{what} {names}"),), *outcome_pages(cover.outcome, verbose=verbose))
 
 
 def _section(heading: str, lines: Iterable[Line]) -> Page:

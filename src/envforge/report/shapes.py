@@ -85,6 +85,12 @@ def rejected_shape(rejected: Rejected) -> list[dict[str, Any]]:
     return [{**named, **reason_shape(reason)} for reason in rejected.reasons]
 
 
+def missed_shape(rejected: Rejected) -> dict[str, Any]:
+    """Give one build that was asked after, with every rule that stands against it; none for the chosen one."""
+    named = {**candidate_shape(rejected.candidate), "build": rejected.candidate.build.variant}
+    return {**named, "reasons": [reason_shape(reason) for reason in rejected.reasons]}
+
+
 def way_out_shape(way: WayOut) -> dict[str, Any]:
     """Give what to give up, what one gets, and the action."""
     gives_up = [reason.text for reason in way.gives_up]
@@ -164,7 +170,7 @@ def machine_shape(machine: Machine) -> dict[str, Any]:
         "name": machine.name,
         "subdir": machine.subdir,
         "driver": to_plain(known.version) if known else ("absent" if driver is ABSENT else None),
-        "cuda_version": to_plain(known.cuda_version) if known else None,
+        "cuda_version": to_plain(machine.cuda_version),
         "module": known.module if known else None,
         "gpus": None if machine.gpus is None else to_plain(machine.gpus),
         "glibc": to_plain(machine.glibc),
