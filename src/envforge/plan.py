@@ -6,6 +6,7 @@ up on the host that solves. What is unknown of the machine is told as the least 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Protocol
 
@@ -202,7 +203,8 @@ def _virtual(machine: Machine, build: Build, floor: Floor, facts: PlanFacts) -> 
     glibc = machine.glibc or floor.glibc
     if system == "linux" and isinstance(glibc, Dotted):
         yield "__glibc", str(glibc)
-    yield "__archspec", f"1={machine.cpu or LEVEL.get(floor.subdir, floor.subdir)}"
+    level = machine.cpu if machine.cpu and re.fullmatch(r"[A-Za-z0-9_.+]+", machine.cpu) else None
+    yield "__archspec", f"1={level or LEVEL.get(floor.subdir, floor.subdir)}"
     cuda = _virtual_cuda(machine, build, facts)
     if cuda is not None:
         yield "__cuda", str(cuda)
