@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import Literal
 
 from envforge.model import Dotted, Driver, Interpreter, Machine, Needs, Offer, Spec, Versions
-from envforge.resolve.constraints import Change
+from envforge.resolve.constraints import Change, policy_of
 
 Question = tuple[Spec, tuple[Machine, ...], tuple[Offer, ...]]
 
@@ -32,9 +33,14 @@ def _specifier(to: str | None) -> Versions | None:
     return None if to is None else Versions(to)
 
 
+def _own_policy(spec: Spec) -> Literal["required", "preferred", "none"] | None:
+    """Give the GPU policy without what a CUDA version implied."""
+    return None if policy_of(spec) == "asked-by-cuda" else spec.gpu
+
+
 _ON_SPEC: dict[str, Callable[[Spec, str | None], Spec]] = {
     "torch": lambda spec, to: replace(spec, torch=_specifier(to)),
-    "cuda": lambda spec, to: replace(spec, cuda=_specifier(to) or "auto"),
+    "cuda": lambda spec, to: replace(spec, cuda=_specifier(to) or "auto", gpu=_own_policy(spec)),
     "python": lambda spec, to: replace(spec, python=_specifier(to)),
     "gpu": lambda spec, to: replace(spec, gpu=to),  # type: ignore[arg-type]
     "sources": lambda spec, to: replace(spec, sources=(*spec.sources, *filter(None, [to]))),

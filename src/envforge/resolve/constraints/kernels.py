@@ -38,8 +38,8 @@ class KernelCoverage(Ruled):
     """One card of a machine: machine code of its family, or older PTX under a driver at least as new as the toolkit.
 
     PTX of a toolkit older than the card's first CUDA (``first_cuda``) does not count: the libraries beside it (cuBLAS,
-    cuDNN) have no code for the card. ``speaks`` is the newest CUDA that the driver speaks, which decides what PTX it can
-    compile. ``alone`` when the machine has no other kind of card, so that this one cannot be hidden.
+    cuDNN) have no code for the card. ``speaks`` is the newest CUDA that the driver speaks, which decides what PTX it
+    can compile. ``alone`` when the machine has no other kind of card, so that this one cannot be hidden.
     """
 
     rule: ClassVar[str] = "kernels"

@@ -14,11 +14,15 @@ Policy = Literal["required", "preferred", "none", "where-there", "asked-by-cuda"
 
 def policy_of(spec: Spec) -> Policy:
     """Give the policy that holds: as written; else what ``cuda`` implies; else a GPU is used where there is one."""
-    if spec.gpu is not None:
-        return spec.gpu
-    if isinstance(spec.cuda, SpecifierSet):
+    by_cuda = isinstance(spec.cuda, SpecifierSet)
+    if by_cuda and (spec.gpu is None or (spec.gpu == "required" and not _written(spec))):
         return "asked-by-cuda"
-    return "none" if spec.cuda == "none" else "where-there"
+    return spec.gpu or ("none" if spec.cuda == "none" else "where-there")
+
+
+def _written(spec: Spec) -> bool:
+    """Say whether ``gpu`` stands in the spec: parsing fills in what a CUDA version implies."""
+    return not spec.places or any(key == "gpu" for key, _, _ in spec.places)
 
 
 @value
