@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from envforge.cli.talk import Talk
 from envforge.facts import Facts
-from envforge.model import Choice, Conflict, Cover, Machine, Offer, Progress, Spec, Warned, value
+from envforge.model import Choice, Conflict, Cover, Machine, Offer, Progress, Spec, value
+
+if TYPE_CHECKING:
+    from envforge.engines.settings import Settings
 
 PUBLIC = frozenset({"conda-forge", "pytorch", "pypi"})
 ANY_SUBDIR = "linux-64"
@@ -15,7 +19,10 @@ ANY_SUBDIR = "linux-64"
 
 @value
 class Decision:
-    """What came of a spec on some machines; ``covers`` when they need more than one environment."""
+    """What came of a spec on some machines; ``covers`` when they need more than one environment.
+
+    ``spec`` is the one that was decided on: with the wheel sources that pip and uv are configured to use.
+    """
 
     spec: Spec
     machines: tuple[Machine, ...]
@@ -42,52 +49,54 @@ def decide(
 ) -> Decision:
     """Choose for these machines. ``ask_all`` asks the public sources too; facts speak for those that are not asked.
 
-    ``offline`` asks only what lies on this computer. A source that could not be asked is a warning.
+    ``offline`` asks only what lies on this computer.
     """
+    from envforge.engines.settings import read_settings
     from envforge.resolve import cover, resolve
 
-    offers = ask_sources(talk, spec, machines, ask_all=ask_all, offline=offline, timeout_s=timeout_s)
+    settings = read_settings()
+    spec = with_own_wheels(spec, settings)
+    asked = spec if ask_all else unknown_to_facts(spec, settings)
+    offers = ask_sources(talk, asked, machines, offline=offline, timeout_s=timeout_s)
     outcome = resolve(spec, machines, facts, offers)
-    outcome = replace(outcome, warnings=(*outcome.warnings, *unreached(offers)))
     covers: tuple[Cover, ...] = ()
     if isinstance(outcome, Conflict) and len(machines) > 1:
         covers = cover(spec, machines, facts, offers)
     return Decision(spec=spec, machines=machines, outcome=outcome, covers=covers, offers=offers)
 
 
+def with_own_wheels(spec: Spec, settings: Settings) -> Spec:
+    """Let torch also come from where pip and uv look beside their index; their places go before `pypi`."""
+    from envforge.engines.places import without_credentials
+
+    links = tuple(dict.fromkeys((*spec.find_links, *settings.find_links)))
+    own = tuple(map(without_credentials, (*links, *settings.extra_indexes)))
+    sources = _before(spec.sources, "pypi", own)
+    return replace(spec, find_links=links, sources=sources)
+
+
+def _before(sources: tuple[str, ...], name: str, more: Iterable[str]) -> tuple[str, ...]:
+    found = (each for source in sources for each in ((*more, source) if source == name else (source,)))
+    return tuple(dict.fromkeys(found))
+
+
+def unknown_to_facts(spec: Spec, settings: Settings) -> Spec:
+    """Leave only the sources and channels that facts cannot speak for; `pypi` is one where another index is set."""
+    public = PUBLIC - {"pypi"} if settings.default_index else PUBLIC
+    sources = tuple(each for each in spec.sources if each not in public)
+    return replace(spec, sources=sources, channels=tuple(each for each in spec.channels if each not in public))
+
+
 def ask_sources(
-    talk: Talk,
-    spec: Spec,
-    machines: tuple[Machine, ...],
-    *,
-    ask_all: bool,
-    offline: bool = False,
-    timeout_s: float | None = None,
+    talk: Talk, spec: Spec, machines: tuple[Machine, ...], *, offline: bool = False, timeout_s: float | None = None
 ) -> tuple[Offer, ...]:
-    """Ask what the sources really serve; none when facts speak for all of them."""
-    sources = spec.sources if ask_all else tuple(each for each in spec.sources if each not in public_here(spec))
-    if not sources:
+    """Ask a spec's sources, channels and folders of wheels what they serve, for the platforms of these machines."""
+    places = tuple(dict.fromkeys((*spec.sources, *spec.channels, *spec.find_links)))
+    if not places:
         return ()
     from envforge.engines import ask
 
-    asked = replace(spec, sources=sources)
     subdirs = dict.fromkeys(machine.subdir or ANY_SUBDIR for machine in machines)
     with talk.watching() as emit:
-        emit(Progress(phase="ask", subject=", ".join(sources)))
-        return tuple(offer for subdir in subdirs for offer in ask(asked, subdir, offline=offline, timeout_s=timeout_s))
-
-
-def public_here(spec: Spec) -> frozenset[str]:
-    """Give the sources that facts speak for: not the wheel index where pip, uv or the spec put another in its place."""
-    from envforge.engines.settings import read_settings
-
-    settings = read_settings()
-    elsewhere = settings.default_index or settings.extra_indexes or settings.find_links or spec.find_links
-    return PUBLIC - {"pypi"} if elsewhere else PUBLIC
-
-
-def unreached(offers: tuple[Offer, ...]) -> Iterator[Warned]:
-    """Say which sources could not be asked."""
-    for offer in offers:
-        if offer.error is not None:
-            yield Warned(code="source-not-asked", text=f"`{offer.source}` could not be asked: {offer.error}")
+        emit(Progress(phase="ask", subject=", ".join(places)))
+        return tuple(offer for subdir in subdirs for offer in ask(spec, subdir, offline=offline, timeout_s=timeout_s))

@@ -79,7 +79,7 @@ def _section(job: Job, target: str, decision: Decision, candidate: Candidate, em
     from envforge.resolve import check_artefacts
 
     machine = least(decision.machines)
-    plan = make_plan(job.spec, candidate, machine, job.facts, decision.offers)
+    plan = make_plan(decision.spec, candidate, machine, job.facts, decision.offers)
     conda = job.engines.conda.lock(plan, emit) if plan.specs else ()
     wheels = job.engines.wheels.lock(plan, conda, emit) if plan.requirements else ()
     if refused := check_artefacts((*conda, *wheels), candidate, machine, job.facts):
