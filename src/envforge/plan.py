@@ -149,7 +149,7 @@ def _specs(spec: Spec, candidate: Candidate) -> Iterator[str]:
     build = candidate.build
     yield f"python {candidate.python}.*"
     if build.kind == "conda":
-        yield f"pytorch {build.torch} {build_glob(build)}".rstrip()
+        yield f"pytorch =={build.torch} {build_glob(build)}".rstrip()
         if build.source == OLD_CHANNEL and build.cuda:
             yield f"pytorch-cuda {build.cuda}.*"
         if build.subdir == "linux-aarch64" and build.cuda:

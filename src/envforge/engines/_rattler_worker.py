@@ -84,7 +84,7 @@ async def _solve(plan: Plan, caches: Caches, deadline_s: float, emit: Emit) -> t
 async def _records(plan: Plan, gateway: Any, left_s: float, names: Iterable[list[str]]) -> list[Any]:
     from datetime import timedelta
 
-    from rattler import BuildString, Channel, GenericVirtualPackage, PackageName, Version, solve
+    from rattler import BuildString, Channel, GenericVirtualPackage, MatchSpec, PackageName, Version, solve
     from rattler.exceptions import GatewayError, InvalidMatchSpecError, SolverError
 
     virtual = [
@@ -94,11 +94,11 @@ async def _records(plan: Plan, gateway: Any, left_s: float, names: Iterable[list
     try:
         return await solve(
             [Channel(channel_url(each)) for each in plan.channels],
-            list(plan.specs),
+            [MatchSpec(each) for each in plan.specs],
             gateway=gateway,
             platforms=_subdirs(plan.subdir),
             virtual_packages=virtual,
-            constraints=list(plan.limits),
+            constraints=[MatchSpec(each) for each in plan.limits],
             timeout=timedelta(seconds=left_s),
             exclude_newer=cutoff(plan.exclude_newer) if plan.exclude_newer else None,
         )
