@@ -23,7 +23,7 @@ from channel.wheelhouse import fetch_channel, fetch_wheels
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ["torch", "numpy"]
 ENVFORGE = [sys.executable, "-m", "envforge"]
-CLEAN = ("ENVFORGE_", "PIP_", "UV_", "CONDA_", "XDG_")
+CLEAN = ("ENVFORGE_", "PIP_", "UV_", "CONDA_", "XDG_", "PYTHON")
 
 
 class Bench:
