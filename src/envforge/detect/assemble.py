@@ -128,6 +128,7 @@ def _tegra(raw: Raw) -> bool | None:
     if raw.get("tegra"):
         return True
     release = raw.text("kernel", "release")
-    if raw.absent("tegra") or raw.get("tegra") == {}:
+    elsewhere = (_subdir(raw) or "linux-").partition("-")[0] != "linux"
+    if elsewhere or raw.absent("tegra") or raw.get("tegra") == {}:
         return False
     return None if release is None else "tegra" in release

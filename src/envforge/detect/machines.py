@@ -18,7 +18,7 @@ from envforge.wire import Node, read_yaml
 
 SCHEMA = "envforge.machine/1"
 MOST_BYTES = 4 << 20
-MOST_NODES = 200_000
+MOST_NODES = 50_000
 ABOUT = frozenset({"schema", "errors"})
 
 
