@@ -20,7 +20,35 @@ JSON = st.recursive(
     max_leaves=6,
 )
 KEYS = st.sampled_from(
-    ["kind", "arch", "ID", "VERSION_ID", "release", "version", "loaded", "on_disk", "license", "init", "code", "devices", "index", "name", "cc", "memory_mib", "mig", "current", "driver_version", "cuda_version", "driver_cuda", "cuInit", "device_count", "path", "runtime", "class", "id"]
+    [
+        "kind",
+        "arch",
+        "ID",
+        "VERSION_ID",
+        "release",
+        "version",
+        "loaded",
+        "on_disk",
+        "license",
+        "init",
+        "code",
+        "devices",
+        "index",
+        "name",
+        "cc",
+        "memory_mib",
+        "mig",
+        "current",
+        "driver_version",
+        "cuda_version",
+        "driver_cuda",
+        "cuInit",
+        "device_count",
+        "path",
+        "runtime",
+        "class",
+        "id",
+    ]
 )
 TREES = st.recursive(
     JSON, lambda inner: st.lists(inner, max_size=2) | st.dictionaries(KEYS, inner, max_size=4), max_leaves=8

@@ -127,7 +127,9 @@ def _pcie(nvml: Any, handle: Any) -> dict[str, Any] | None:
 
 def _holders(nvml: Any, handle: Any) -> list[dict[str, Any]] | None:
     """Say which processes hold memory; one that is not in ``/proc`` lives in another PID namespace, or is a ghost."""
-    running = _ask(nvml, "nvmlDeviceGetComputeRunningProcesses", handle)
+    getters = ("nvmlDeviceGetComputeRunningProcesses_v3", "nvmlDeviceGetComputeRunningProcesses_v2")
+    answers = (_ask(nvml, getter, handle) for getter in getters)
+    running = next((answer for answer in answers if answer is not None), None)
     if running is None:
         return None
     return [
@@ -138,10 +140,13 @@ def _holders(nvml: Any, handle: Any) -> list[dict[str, Any]] | None:
 
 
 def _ask(nvml: Any, getter: str, *arguments: Any, default: Any = None) -> Any:
-    """Call one getter; the default when this NVML or this device does not answer it."""
+    """Call one getter; the default when this NVML or this device does not answer it.
+
+    Besides NVMLError the bindings raise errors of their own where the driver is older than they are.
+    """
     try:
         return _text(getattr(nvml, getter)(*arguments))
-    except (nvml.NVMLError, AttributeError, ctypes.ArgumentError):
+    except Exception:
         return default
 
 
