@@ -2,3 +2,44 @@
 
 Each speaks a small protocol of `envforge.model`, so that any engine installs what any other solved.
 """
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from envforge.engines.settings import Settings
+    from envforge.model import Offer, Spec
+
+
+def ask(
+    spec: Spec,
+    subdir: str,
+    *,
+    cache: Path | None = None,
+    settings: Settings | None = None,
+    offline: bool = False,
+    timeout_s: float | None = None,
+) -> tuple[Offer, ...]:
+    """Ask the spec's sources, its channels, and the user's own wheel sources what they serve for a platform.
+
+    In parallel, each within ``timeout_s``; a source that cannot be asked is an offer with an error. ``source`` is the
+    name or URL that the user configured, without credentials; the spec's own sources come first.
+    """
+    from envforge.engines.asking import DEADLINE_S, ask_sources, questions
+    from envforge.engines.settings import read_settings
+
+    told = settings or read_settings()
+    asked = questions(spec.sources, spec.channels, spec.indexes, spec.find_links, told)
+    deadline_s = DEADLINE_S if timeout_s is None else timeout_s
+    return ask_sources(asked, subdir, told, cache or default_cache(), deadline_s=deadline_s, offline=offline)
+
+
+def default_cache() -> Path:
+    """Give envforge's cache folder: ``ENVFORGE_CACHE_DIR``, else the XDG one."""
+    from platformdirs import user_cache_path
+
+    own = os.environ.get("ENVFORGE_CACHE_DIR")
+    return Path(own).expanduser().absolute() if own else user_cache_path("envforge")
