@@ -6,8 +6,9 @@ from envforge.facts import Facts
 from envforge.model import Choice, Conflict, Machine, Offer, Reason, Spec
 from envforge.resolve.choose import hitting_sets, minimal
 from envforge.resolve.constraints import Ruled
+from envforge.resolve.constraints.pins import TorchPin
 from envforge.resolve.explain import better, ranges, reasons, rejected
-from envforge.resolve.inquiry import Inquiry, Ruling
+from envforge.resolve.inquiry import Inquiry, Ruling, subdirs
 from envforge.resolve.warn import warnings
 from envforge.resolve.ways import reason_of, unlocks, ways_out
 
@@ -28,7 +29,14 @@ def resolve(
 def answer(inquiry: Inquiry) -> Choice | Conflict:
     """Answer a question that was put."""
     ruling = inquiry.ask()
+    if not ruling.judged.candidates:
+        return Conflict(cores=((_nothing_there(inquiry),),), ways_out=(), warnings=warnings(inquiry, ruling, None))
     return _choice(inquiry, ruling) if ruling.judged.admissible else _conflict(inquiry, ruling)
+
+
+def _nothing_there(inquiry: Inquiry) -> Reason:
+    platforms = ", ".join(subdirs(inquiry.machines))
+    return Reason(rule="platform", text=f"no torch is known for {platforms} from any source")
 
 
 def _choice(inquiry: Inquiry, ruling: Ruling) -> Choice:
@@ -53,7 +61,8 @@ def _conflict(inquiry: Inquiry, ruling: Ruling) -> Conflict:
     speakers = _speakers(ruling, ways)
     return Conflict(
         cores=tuple(
-            tuple(_in_core(rule, ruling, speakers) for rule in ruling.named(core)) for core in hitting_sets(ways, most)
+            tuple(_in_core(rule, ruling, speakers, alone=core.bit_count() == 1) for rule in ruling.named(core))
+            for core in hitting_sets(ways, most)
         ),
         ways_out=ways_out(inquiry, ruling),
         warnings=warnings(inquiry, ruling, None),
@@ -72,6 +81,9 @@ def _speakers(ruling: Ruling, ways: tuple[int, ...]) -> dict[Ruled, int]:
     return found
 
 
-def _in_core(rule: Ruled, ruling: Ruling, speakers: dict[Ruled, int]) -> Reason:
+def _in_core(rule: Ruled, ruling: Ruling, speakers: dict[Ruled, int], *, alone: bool) -> Reason:
     told = str(rule) if rule.owner == "spec" else rule.why(ruling.candidate(speakers[rule]))
+    if alone and isinstance(rule, TorchPin):
+        known = sorted({candidate.build.torch for candidate in ruling.judged.candidates})
+        told += f", and what is known is {known[0]} to {known[-1]}"
     return reason_of(rule, told)

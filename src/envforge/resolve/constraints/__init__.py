@@ -122,6 +122,7 @@ def _of_cards(machine: Machine, facts: Facts, hosts: tuple[str, ...]) -> Iterato
             tegra=tegra,
             speaks=speaks(machine, facts),
             first_cuda=known.first_cuda if known else None,
+            family_cuda=_family_cuda(facts, capability.major) if capability else None,
             alone=len(cards) == 1,
             facts=facts,
             hosts=hosts,
@@ -168,6 +169,13 @@ def is_tegra(machine: Machine, facts: Facts) -> bool:
         return machine.tegra
     cards = (_card(facts, gpu.name) for gpu in machine.gpus or () if gpu.name)
     return any(card.tegra for card in cards if card)
+
+
+@lru_cache(maxsize=64)
+def _family_cuda(facts: Facts, major: int) -> Dotted | None:
+    """Give the first CUDA that makes machine code for any GPU of a major."""
+    family = (each.first_cuda for each in facts.drivers.architectures if each.capability.major == major)
+    return min((first for first in family if first is not None), default=None)
 
 
 @lru_cache(maxsize=64)

@@ -38,8 +38,10 @@ class KernelCoverage(Ruled):
     """One card of a machine: machine code of its family, or older PTX under a driver at least as new as the toolkit.
 
     PTX of a toolkit older than the card's first CUDA (``first_cuda``) does not count: the libraries beside it (cuBLAS,
-    cuDNN) have no code for the card. ``speaks`` is the newest CUDA that the driver speaks, which decides what PTX it
-    can compile. ``alone`` when the machine has no other kind of card, so that this one cannot be hidden.
+    cuDNN) have no code for the card. Unknown code is none for a card whose whole family came with a later CUDA
+    (``family_cuda``): machine code stays within one major. ``speaks`` is the newest CUDA that the driver speaks, which
+    decides what PTX it can compile. ``alone`` when the machine has no other kind of card, so that this one cannot be
+    hidden.
     """
 
     rule: ClassVar[str] = "kernels"
@@ -50,6 +52,7 @@ class KernelCoverage(Ruled):
     tegra: bool = False
     speaks: Dotted | None
     first_cuda: Dotted | None = None
+    family_cuda: Dotted | None = None
     alone: bool = field(default=True, compare=False)
     facts: Facts = field(compare=False, repr=False)
 
@@ -62,8 +65,10 @@ class KernelCoverage(Ruled):
         if on_gpu(build) is False:
             return True
         reached = self.degree(build)
+        if reached is None:
+            return False if self._before_family(build) else None
         if reached != PTX:
-            return None if reached is None else reached == SASS
+            return reached == SASS
         if self._predates(build):
             return False
         return None if self.speaks is None or build.cuda is None else self.speaks >= build.cuda
@@ -71,6 +76,8 @@ class KernelCoverage(Ruled):
     def why(self, candidate: Candidate, /) -> str:
         build = candidate.build
         lacks = f"{named(build)} has no {self._sm} code for {self.card}"
+        if self._before_family(build):
+            return f"{lacks}: CUDA {build.cuda} predates it, code for its family came with CUDA {self.family_cuda}"
         if self._predates(build):
             return f"{lacks}, and the libraries of CUDA {build.cuda} predate it: it came with CUDA {self.first_cuda}"
         if self.degree(build) == PTX:
@@ -100,6 +107,11 @@ class KernelCoverage(Ruled):
     @property
     def _sm(self) -> str:
         return self.capability.sm if self.capability else "known"
+
+    def _before_family(self, build: Build) -> bool:
+        known = build.cuda is not None and self.family_cuda is not None
+        unknown_code = build.sass is None and build.ptx is None
+        return known and unknown_code and (build.cuda or NO_CUDA) < (self.family_cuda or NO_CUDA)
 
     def _predates(self, build: Build) -> bool:
         known = build.cuda is not None and self.first_cuda is not None
