@@ -84,7 +84,7 @@ def named_machines(word: str, facts: Facts) -> tuple[Machine, ...]:
     if word.lstrip().startswith("{"):
         return (read_machine(word, "--machine", facts),)
     path, _, name = word.rpartition("#") if "#" in word and not Path(word).exists() else (word, "", "")
-    found = read_all(read_text(Path(path), "machine file"), path, facts)
+    found = tuple(identified(each) for each in read_all(read_text(Path(path), "machine file"), path, facts))
     if not name:
         return found
     if wanted := tuple(each for each in found if each.name == name):
@@ -107,7 +107,7 @@ def target_machine(spec: Spec, name: str, facts: Facts) -> Machine:
         machine = read_machine(read_text(path, "machine file"), str(path), facts)
     else:
         machine = read_machine(write_yaml(dict(found.profile or {})), f"{spec.where('targets')} ({name})", facts)
-    return replace(machine, name=name)
+    return identified(replace(machine, name=name))
 
 
 def this_machine() -> Machine:
@@ -115,4 +115,14 @@ def this_machine() -> Machine:
     from envforge.detect import assemble, find_interpreters, take_readings
 
     machine = assemble(take_readings(os.environ), "this machine")
-    return replace(machine, interpreters=find_interpreters(os.environ))
+    return identified(replace(machine, interpreters=find_interpreters(os.environ)))
+
+
+def identified(machine: Machine) -> Machine:
+    """Let facts name the GPUs that no driver told of (a module that does not answer, a card that nouveau holds)."""
+    if all(gpu.compute_capability for gpu in machine.gpus or ()):
+        return machine
+    from envforge.detect import identify
+    from envforge.facts import load_facts
+
+    return identify(machine, load_facts())
