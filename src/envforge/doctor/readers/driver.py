@@ -1,0 +1,134 @@
+"""The driver: kernel module, libraries, device nodes, NVML's and libcuda's return codes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from envforge.doctor.chart import Chart, Missing
+from envforge.model import Dotted
+
+
+def nvml_code(p: Chart) -> int | None:
+    """Give what `nvmlInit` returned; None when it hung, died, or had no library to load."""
+    code = p.need("nvml", "init", "code")
+    return code if isinstance(code, int) else None
+
+
+def nvml_hangs(p: Chart) -> str | None:
+    """Give the words of a probe that passed its deadline."""
+    for path in (("nvml", "init", "name"), ("nvidia_smi", "text"), ("cuda", "cuInit", "name")):
+        found = str(p.maybe(*path) or "")
+        if re.search(r"deadline|timed? ?out|hang|hung|D state|uninterruptible", found, re.IGNORECASE):
+            return f"{'.'.join(path)}: {found}"
+    return None
+
+
+def cuinit(p: Chart) -> int | None:
+    """Give what `cuInit` returned; None when libcuda could not be opened or the probe hung."""
+    code = p.need("cuda", "cuInit", "code")
+    return code if isinstance(code, int) else None
+
+
+def ctx_create(p: Chart) -> int | None:
+    """Give what making a context returned, from libcuda or from the message of torch's first kernel."""
+    code = p.maybe("cuda", "ctx_create", "code")
+    return code if isinstance(code, int) else None
+
+
+def cuda_driver(p: Chart) -> Dotted | None:
+    """Give the newest CUDA that this driver speaks; None when nobody could tell."""
+    for path in (("cuda", "driver_cuda"), ("nvml", "cuda_version")):
+        if number := _number(p.maybe(*path)):
+            return number
+    found = p.told(r"found version (\d{4,6})") if p.maybe("env_probe") else None
+    return Dotted(f"{int(found[1]) // 1000}.{int(found[1]) % 1000 // 10}") if found else None
+
+
+def visible_to_cuda(p: Chart) -> int | None:
+    count = p.maybe("cuda", "device_count")
+    return count if isinstance(count, int) else None
+
+
+def loaded_version(p: Chart) -> Dotted | None:
+    """Give the version of the kernel module that runs; None when none is loaded.
+
+    From ``NVRM version: NVIDIA UNIX x86_64 Kernel Module  535.183.01  Tue ...``; the GCC line below has a number too.
+    """
+    text = p.need("proc_driver_nvidia", "version")
+    first = str(text or "").splitlines()[:1]
+    match = re.search(r"(?:Module|for \w+)\s+(\d+\.\d+(?:\.\d+)?)", first[0]) if first else None
+    return Dotted(match[1]) if match else None
+
+
+def module_on_disk(p: Chart) -> dict[str, Any] | None:
+    """Give ``version``, ``license``, ``signer``, ``for_kernels`` of the module that `modprobe` would take."""
+    found = p.need("modules", "on_disk")
+    return dict(found) if isinstance(found, Mapping) and found else None
+
+
+def loaded_modules(p: Chart) -> set[str]:
+    return {word.replace("-", "_") for word in p.words("modules", "loaded")}
+
+
+def flavour(p: Chart) -> str | None:
+    """Give ``open`` or ``proprietary``: of the loaded module, else of the one on disk."""
+    text = str(p.maybe("proc_driver_nvidia", "version") or "")
+    if text:
+        return "open" if "Open Kernel Module" in text else "proprietary"
+    licence = str(p.maybe("modules", "on_disk", "license") or "")
+    if not licence:
+        raise Missing("modules.on_disk.license")
+    return "open" if "MIT" in licence else "proprietary"
+
+
+def module_params(p: Chart, name: str) -> str | None:
+    """Give a module parameter by the end of its name; None when it is not listed."""
+    found = p.need("module_params")
+    rows = found.items() if isinstance(found, Mapping) else ()
+    return next((str(item) for key, item in rows if str(key).split(".")[-1] == name), None)
+
+
+def nodes(p: Chart) -> dict[str, dict[str, Any]]:
+    """Give the device nodes by path."""
+    return {str(node.get("path")): node for node in p.entries("dev_nodes")}
+
+
+def refused(p: Chart, errno: str) -> list[str]:
+    """Give the nvidia nodes whose open() fails with this errno."""
+    return [path for path, node in nodes(p).items() if "nvidia" in path and str(node.get("open")) == errno]
+
+
+def library(p: Chart, soname: str) -> str | None:
+    """Give the file that the loader takes for a soname; None when it takes none."""
+    found = p.need("libraries")
+    given = found.get(soname) if isinstance(found, Mapping) else None
+    return str(given) if given else None
+
+
+def library_version(p: Chart, soname: str) -> Dotted | None:
+    """Give the version in the name of the file that the loader takes."""
+    return _suffix(library(p, soname))
+
+
+def _suffix(path: str | None) -> Dotted | None:
+    match = re.search(r"\.so\.(\d+\.\d+(?:\.\d+)?)$", path or "")
+    return Dotted(match[1]) if match and "tegra" not in str(path) else None
+
+
+def driver_expected(p: Chart) -> str | None:
+    """Give the reason to expect a GPU here: a driver that somebody installed, or that looked for one."""
+    disk = p.maybe("modules", "on_disk", "version")
+    if disk:
+        return f"kernel module {disk} is installed"
+    if p.maybe("nvml", "init", "code") == 9:
+        return "NVML is installed and finds no loaded driver"
+    return (
+        "the kernel says that no NVIDIA GPU was found" if p.maybe("dmesg") and p.said("No NVIDIA GPU found") else None
+    )
+
+
+def _number(item: Any) -> Dotted | None:
+    match = re.fullmatch(r"\d+(\.\d+)*", str(item or ""))
+    return Dotted(match[0]) if match else None

@@ -1,0 +1,103 @@
+"""Where am I: container, WSL, Tegra, virtual machine, a scheduler's job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from envforge.doctor.chart import Chart
+from envforge.model import Dotted
+
+GPU_VARIABLES = (
+    "SLURM_JOB_GPUS",
+    "SLURM_STEP_GPUS",
+    "SLURM_GPUS_ON_NODE",
+    "SLURM_GPUS",
+    "SLURM_GPUS_PER_NODE",
+    "SLURM_GPUS_PER_TASK",
+    "GPU_DEVICE_ORDINAL",
+    "PBS_NGPUS",
+    "_CONDOR_AssignedGPUs",
+)
+JOBS = {"SLURM_JOB_ID": "Slurm", "PBS_JOBID": "PBS", "LSB_JOBID": "LSF", "_CONDOR_JOB_AD": "HTCondor", "JOB_ID": "SGE"}
+CLIENTS = r"\b(sbatch|srun|squeue|sinfo|qsub|bsub|condor_submit|flux)\b"
+
+
+def _kind(p: Chart) -> str:
+    return str(p.maybe("platform", "kind") or "")
+
+
+def is_wsl(p: Chart) -> bool:
+    return _kind(p).startswith("wsl") or bool(p.maybe("wsl"))
+
+
+def is_windows(p: Chart) -> bool:
+    return str(p.maybe("os_release", "ID") or "").lower() == "windows"
+
+
+def is_tegra(p: Chart) -> bool:
+    return bool(p.maybe("tegra")) or "tegra" in str(p.maybe("kernel", "release") or "")
+
+
+def is_vm(p: Chart) -> bool:
+    return _kind(p) == "vm"
+
+
+def in_container(p: Chart) -> bool:
+    if _kind(p):
+        return _kind(p) == "container"
+    return bool(p.maybe("container", "runtime"))
+
+
+def bare_linux(p: Chart) -> bool:
+    """Tell whether the kernel side is to be looked at here: no WSL, no Windows, no Tegra, no container."""
+    p.need("platform")
+    return not (is_wsl(p) or is_windows(p) or is_tegra(p) or in_container(p))
+
+
+def distro(p: Chart) -> str | None:
+    found = p.maybe("os_release", "ID")
+    return str(found) if found else None
+
+
+def env(p: Chart, name: str) -> str | None:
+    """Give a variable; None when it is not set. Raises Missing when no variables were read."""
+    found = p.reading("env")
+    given = found.get(name) if isinstance(found, Mapping) else None
+    return None if given is None else str(given)
+
+
+def in_job(p: Chart) -> str | None:
+    """Give the scheduler whose job this is."""
+    return next((scheduler for name, scheduler in JOBS.items() if env(p, name)), None)
+
+
+def given_gpus(p: Chart) -> bool:
+    """Tell whether the scheduler's variables name a GPU for this job."""
+    if any((env(p, name) or "0") not in ("", "0", "N/A") for name in GPU_VARIABLES):
+        return True
+    return bool(re.match(r"\d|GPU-|MIG-", env(p, "CUDA_VISIBLE_DEVICES") or ""))
+
+
+def scheduler(p: Chart) -> str | None:
+    """Give the evidence of a scheduler's client on this machine."""
+    for source in ("which", "scheduler", "services", "slurm"):
+        found = p.maybe(source)
+        rows = found.items() if isinstance(found, Mapping) else [(source, found)]
+        for name, item in rows:
+            if item and (match := re.search(CLIENTS, f"{name} {item}", re.IGNORECASE)):
+                return f"{source}: {match[0]}"
+    return None
+
+
+def with_scheduler(p: Chart) -> bool:
+    return scheduler(p) is not None
+
+
+def libc(p: Chart) -> Dotted | None:
+    """Give glibc's version; None when it is not known."""
+    for path in (("glibc",), ("libc", "version"), ("os_release", "glibc"), ("platform", "glibc")):
+        found = p.maybe(*path)
+        if match := re.search(r"\d+\.\d+", str(found or "")):
+            return Dotted(match[0])
+    return None

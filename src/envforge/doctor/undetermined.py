@@ -1,0 +1,62 @@
+"""The honest answer where something failed and no rule says why: the codes, and the next two questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from envforge.doctor import readers as r
+from envforge.doctor.chart import Chart, Missing
+from envforge.model import Undetermined
+
+NOTHING_THERE = {9, 12}
+NO_DEVICE = 100
+
+
+def undetermined(p: Chart) -> Iterator[Undetermined]:
+    """Give one answer when codes of failure were seen; none when all is well, or when there is just no GPU."""
+    codes = list(_codes(p))
+    if codes:
+        asked = [question for _, topic in codes for question in _questions(p, topic)]
+        yield Undetermined(codes=tuple(text for text, _ in codes), questions=tuple(dict.fromkeys(asked))[:2])
+
+
+def _codes(p: Chart) -> Iterator[tuple[str, str]]:
+    """Give what failed as ``(text, topic)``."""
+    nvml, cuda = p.maybe("nvml", "init", "code"), p.maybe("cuda", "cuInit", "code")
+    if isinstance(nvml, int) and nvml and not (nvml in NOTHING_THERE and not _gpu_here(p)):
+        yield f"NVML {nvml} {p.known.name_of('nvml', nvml)}", f"nvml {nvml}"
+    if isinstance(cuda, int) and cuda and not (cuda == NO_DEVICE and not _gpu_here(p)):
+        yield f"cuInit {cuda} {p.known.name_of('cuda', cuda)}", f"cuInit {cuda}"
+    if hang := r.nvml_hangs(p):
+        yield hang, "hang"
+    if context := r.ctx_create(p):
+        yield f"cuCtxCreate {context} {p.known.name_of('cuda', context)}", f"ctx {context}"
+    yield from ((f"NVML {device['error']} for GPU {device.get('index')}", "other") for device in _lost(p))
+    yield from _of_environment(p)
+
+
+def _of_environment(p: Chart) -> Iterator[tuple[str, str]]:
+    if p.maybe("env_probe", "import") not in (None, "ok") and p.maybe("env_probe", "torch"):
+        yield str(p.maybe("env_probe", "error") or "torch cannot be imported"), "import"
+    kernel = p.maybe("env_probe", "smoke_kernel")
+    if kernel not in (None, "ok", "not run", True):
+        yield str(kernel), "kernel"
+
+
+def _lost(p: Chart) -> list[r.Device]:
+    try:
+        return [device for device in r.devices(p) if device.get("error")]
+    except Missing:
+        return []
+
+
+def _gpu_here(p: Chart) -> bool:
+    try:
+        return bool(r.gpus_on_bus(p))
+    except Missing:
+        return False
+
+
+def _questions(p: Chart, topic: str) -> list[str]:
+    table = p.known["questions"]
+    return list(table.get(topic, table["other"]))
