@@ -71,8 +71,8 @@ def run(words: list[str]) -> str:
 def draw(name: str, words: list[str]) -> str:
     """Draw one run as SVG, with no font or script from elsewhere."""
     said = " ".join(word.replace("tests/machines/profiles/", "") for word in words if word != "--offline")
-    console = Console(record=True, width=COLUMNS + 2, file=io.StringIO(), force_terminal=True, highlight=False)
-    console.print(Text(f"$ envforge {said}", style="bold"))
+    console = Console(record=True, width=COLUMNS + 4, file=io.StringIO(), force_terminal=True, highlight=False)
+    console.print(Text(f"$ envforge {said}\n", style="bold"))
     console.print(Text.from_ansi(run(words).rstrip("\n")), soft_wrap=True)
     return _framed(console, name, said)
 
@@ -82,7 +82,7 @@ def _framed(console: Console, name: str, said: str) -> str:
     own = FRAME.replace("{label}", f"envforge {said}".replace('"', "'")).replace("{height}", "{terminal_height}")
     svg = console.export_svg(theme=DARK, code_format=own, unique_id=name)
     height = float(re.search(r'viewBox="0 0 \S+ ([\d.]+)"', svg)[1])
-    return svg.replace(f' {height:g}" xmlns', f' {height + 8:g}" xmlns')
+    return svg.replace(f' {height:g}" xmlns', f' {height + 26:g}" xmlns')
 
 
 if __name__ == "__main__":

@@ -32,6 +32,9 @@ from envforge.report.shapes import missed_shape, plan_shape
 Refresh = Annotated[
     bool, typer.Option("--refresh", envvar="ENVFORGE_REFRESH", help="Ask the public sources too, not only facts.")
 ]
+Targets = Annotated[
+    bool, typer.Option("--targets", envvar="ENVFORGE_TARGETS", help="Decide for all targets of the spec together.")
+]
 WhyNot = Annotated[
     str | None,
     typer.Option(
@@ -48,6 +51,7 @@ WhyNot = Annotated[
         "envforge plan vision.yaml",
         "envforge plan envspecs/*.yaml --machine cluster.yaml",
         'envforge plan vision.yaml --machine \'{driver: "550", gpus: ["NVIDIA H100 80GB HBM3"]}\' -v',
+        "envforge plan cluster.yaml --targets",
         "envforge plan vision.yaml --why-not torch=2.15",
         "envforge plan vision.yaml --json | jq .data.choice",
     )
@@ -57,6 +61,7 @@ def plan(
     specs: SpecFiles,
     machine: Machines = None,
     target: Target = None,
+    targets: Targets = False,
     why_not: WhyNot = None,
     refresh: Refresh = False,
     offline: Offline = False,
@@ -73,7 +78,7 @@ def plan(
     facts, answered = load_facts(), []
     for path in specs:
         spec = read_spec(path, channels=channel, indexes=index_url, find_links=find_links)
-        machines = read_machines(machine, spec, target, facts)
+        machines = read_machines(machine, spec, target, facts, targets=targets)
         ask_all = refresh and not offline
         decided = decide(talk, spec, machines, facts, ask_all=ask_all, offline=offline, timeout_s=timeout)
         answered.append((decided, _asked_after(decided, facts, why_not) if why_not else None))

@@ -1,0 +1,48 @@
+"""`verify` of interpreters that are there; whole environments are verified in test_create."""
+
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from cli.calling import envelope, envforge
+
+
+@pytest.fixture
+def torchless(tmp_path) -> Path:
+    """A real Python without torch."""
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+    script.chmod(0o755)
+    return script
+
+
+def test_a_python_without_torch_fails_and_says_so(torchless):
+    document = envelope(envforge("verify", "--python", torchless, "--json"))
+    assert (1, "fail") == (document["exit"], document["data"]["verdict"])
+    assert "torch" in document["data"]["results"][0]["detail"]
+
+
+def test_a_failure_is_written_for_ci(torchless, tmp_path):
+    report, summary = tmp_path / "junit.xml", tmp_path / "summary.md"
+    ci = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(summary)}
+    done = envforge("verify", "--python", torchless, "--junit", report, **ci)
+    assert "::error title=envforge" in done.stderr
+    assert int(ElementTree.parse(report).getroot().get("failures")) >= 1
+    assert summary.read_text().startswith("### envforge verify: fail")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        (),
+        ("--python", "/no/such/python"),
+        ("vision", "--python", sys.executable),
+        ("no-such-environment",),
+        ("--python", sys.executable, "--checks", "no_such_check"),
+    ],
+)
+def test_what_cannot_be_verified_is_a_usage_error(words, tmp_path):
+    done = envforge("verify", *words, HOME=str(tmp_path))
+    assert (2, "", 1) == (done.returncode, done.stdout, done.stderr.count("error: "))
