@@ -2,8 +2,10 @@
 
 import os
 import signal
+import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -115,3 +117,27 @@ def test_a_child_that_nobody_asks_can_be_ended():
     child = Child(lambda send: time.sleep(60))
     child.end()
     assert isinstance(child.told(1).error, EngineFailed)
+
+
+def test_a_child_dies_with_a_parent_that_is_killed(tmp_path):
+    code = (
+        "import os, sys, time; from envforge.run import in_child\n"
+        "def work(send):\n    open(sys.argv[1], 'w').write(str(os.getpid())); time.sleep(60)\n"
+        "in_child(work)\n"
+    )
+    place = tmp_path / "pid"
+    parent = subprocess.Popen([sys.executable, "-c", code, place])
+    while not place.exists() or not place.read_text():
+        time.sleep(0.01)
+    parent.kill()
+    parent.wait()
+    deadline = time.monotonic() + 5
+    while alive(place.read_text()) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not alive(place.read_text())
+
+
+def alive(pid):
+    """Say whether a process still works; one that nobody has reaped does not."""
+    status = Path(f"/proc/{pid}/status")
+    return status.exists() and "State:\tZ" not in status.read_text()

@@ -5,6 +5,7 @@ A child that hangs in the kernel (state D) is left behind, never waited for with
 
 from __future__ import annotations
 
+import ctypes
 import faulthandler
 import os
 import pickle
@@ -12,6 +13,7 @@ import select
 import signal
 import struct
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -22,6 +24,7 @@ from envforge.model import value
 
 _T = TypeVar("_T")
 GRACE_S = 2.0
+PR_SET_PDEATHSIG = 1
 
 
 @value
@@ -130,10 +133,11 @@ class Child:
     def __init__(self, work: Callable[[Callable[[Any], None]], Any]) -> None:
         self._began = time.monotonic()
         self._read_fd, write_fd = os.pipe()
+        parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
             os.close(self._read_fd)
-            _serve(work, write_fd)
+            _serve(work, write_fd, parent)
         os.close(write_fd)
 
     def result(self, deadline_s: float | None, emit: Callable[[Any], None], *, grace_s: float = GRACE_S) -> Any:
@@ -172,10 +176,11 @@ def _listen(pipe: Any, end: float | None, emit: Callable[[Any], None]) -> Any:
         emit(payload)
 
 
-def _serve(work: Callable[[Callable[[Any], None]], Any], write_fd: int) -> None:
+def _serve(work: Callable[[Callable[[Any], None]], Any], write_fd: int, parent: int) -> None:
     """Be the child: run, send the answer, leave without the interpreter's exit."""
     try:
         os.setsid()
+        _die_with(parent)
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         faulthandler.disable()
         with os.fdopen(write_fd, "wb") as pipe:
@@ -184,6 +189,14 @@ def _serve(work: Callable[[Callable[[Any], None]], Any], write_fd: int) -> None:
             except BaseException as error:
                 _send(pipe, "error", error)
     finally:
+        os._exit(0)
+
+
+def _die_with(parent: int) -> None:
+    """Have the kernel kill this child when its parent is killed: an orphan would go on writing and holding locks."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
         os._exit(0)
 
 
