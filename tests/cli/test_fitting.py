@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from packaging.version import Version
 
-from envforge.cli.fitting import below_floor, find_lock, lock_path, misfit, pick_section
+from envforge.cli.fitting import at_hand, below_floor, find_lock, lock_path, misfit, pick_section
 from envforge.errors import SpecError
 from envforge.facts import load_facts
 from envforge.lock import write_lock
@@ -18,6 +18,7 @@ from envforge.model import (
     Driver,
     Floor,
     Gpu,
+    Interpreter,
     Lock,
     Machine,
     Section,
@@ -124,3 +125,21 @@ def test_a_broken_lock_is_an_error_with_its_place(tmp_path, text):
     with pytest.raises(SpecError) as caught:
         find_lock(tmp_path / "vision.yaml")
     assert caught.value.where[0].startswith(str(tmp_path / "vision.lock.yaml"))
+
+
+def test_a_python_at_hand_stands_in_for_one_of_the_same_minor(tmp_path):
+    (tmp_path / "python").touch()
+    here, gone = (Interpreter(path=str(tmp_path / name), version=Dotted("3.12.4")) for name in ("python", "gone"))
+    same, near = (Interpreter(path=f"/{text}", version=Dotted(text)) for text in ("3.12.4", "3.12.9"))
+    host = replace(CPU_HOST, interpreters=(Interpreter(path="/old", version=Dotted("3.11.2")), near, same))
+    assert (here, same) == (at_hand(here, host), at_hand(gone, host))
+    assert near == at_hand(gone, replace(host, interpreters=(near,)))
+    lonely = replace(CPU_HOST, interpreters=())
+    told = misfit(locked(), replace(section(CPU), interpreter=gone), SPEC, lonely, load_facts())
+    assert "the lock stands on Python 3.12.4, and none of that minor is at hand" == told
+
+
+def test_a_source_that_the_spec_does_not_name_does_not_make_a_lock_stale():
+    """Torch may come from a find-links folder of pip's own configuration."""
+    build = replace(CPU, source="/srv/wheels")
+    assert misfit(locked(section(build)), section(build), SPEC, CPU_HOST, load_facts()) is None

@@ -25,7 +25,7 @@ from envforge.cli.common import (
     Yes,
     command,
 )
-from envforge.cli.fitting import lock_path
+from envforge.cli.fitting import lock_path, unserved
 from envforge.cli.footing import Footing, find_footing
 from envforge.cli.job import Job, begin
 from envforge.cli.locking import Made, save_lock
@@ -143,22 +143,12 @@ def _prove(job: Job, environment: Environment) -> tuple[Environment, bool]:
     """Check an environment where that has not been done; one for another machine is left to that machine."""
     if is_proven(environment, job.here, job.spec):
         return environment, False
-    if why := unsuited(job, environment.section):
+    why = None if job.machines == (job.here,) else unserved(environment.section, job.spec, job.here, job.facts)
+    if why:
         job.talk.warn(f"not verified here: {why}; run `envforge verify {environment.prefix}` where it belongs")
         return environment, False
     with job.clock("verify"):
         return prove(job.talk, environment, job.here, job.spec, job.timeout_s), True
-
-
-def unsuited(job: Job, section: Section) -> str | None:
-    """Say why checks here would prove nothing; None when this is a machine that was decided for, or serves as well."""
-    from envforge.resolve.constraints import constraints_of
-
-    if job.machines == (job.here,):
-        return None
-    rules = constraints_of(job.spec, (job.here,), job.facts)
-    broken = next((rule for rule in rules if rule.allows(section.candidate) is False), None)
-    return broken.why(section.candidate) if broken else None
 
 
 def _answer(job: Job, footing: Footing, environment: Environment, *, changed: bool) -> Answer:

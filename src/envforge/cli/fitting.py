@@ -6,7 +6,9 @@ from pathlib import Path
 
 from envforge.facts import Facts
 from envforge.lock import read_lock
-from envforge.model import ABSENT, Absent, Dotted, Driver, Floor, Lock, Machine, Section, Spec
+from envforge.model import ABSENT, Absent, Dotted, Driver, Floor, Interpreter, Lock, Machine, Section, Spec
+
+WANTED_OF_MACHINES = ("gpu", "needs")
 
 
 def lock_path(spec_file: Path) -> Path:
@@ -37,18 +39,41 @@ def pick_section(lock: Lock, target: str | None, machine: Machine) -> Section | 
 def misfit(lock: Lock, section: Section, spec: Spec, machine: Machine, facts: Facts) -> str | None:
     """Say why a section cannot be used for this spec on this machine; None when it fits.
 
-    The same constraints that choose a candidate are asked again of the locked one, with the facts of today.
+    The constraints of the machine that chose a candidate are asked again of the locked one, with the facts of today;
+    what the spec pins held when it was locked, and the digest says that the spec is the same.
     """
-    from envforge.resolve.constraints import constraints_of
     from envforge.spec import spec_digest
 
     if lock.spec_digest != spec_digest(spec):
         return "the spec has changed since the lock was made"
     if below := below_floor(section.floor, machine):
         return below
-    rules = constraints_of(spec, (machine,), facts)
-    broken = next((rule for rule in rules if rule.allows(section.candidate) is False), None)
-    return f"what is locked does not serve {machine.name}: {broken.why(section.candidate)}" if broken else None
+    if why := unserved(section, spec, machine, facts):
+        return f"what is locked does not serve {machine.name}: {why}"
+    if section.interpreter and at_hand(section.interpreter, machine) is None:
+        return f"the lock stands on Python {section.interpreter.version}, and none of that minor is at hand"
+    return None
+
+
+def unserved(section: Section, spec: Spec, machine: Machine, facts: Facts) -> str | None:
+    """Say why a locked candidate would not run on a machine; None when nothing is known to forbid it."""
+    from envforge.resolve.constraints import constraints_of, machine_rules
+
+    wanted = (rule for rule in constraints_of(spec, (machine,), facts) if rule.rule in WANTED_OF_MACHINES)
+    rules = (*machine_rules(machine, facts), *wanted)
+    return next((rule.why(section.candidate) for rule in rules if rule.allows(section.candidate) is False), None)
+
+
+def at_hand(wanted: Interpreter, machine: Machine) -> Interpreter | None:
+    """Find the interpreter that a lock stands on: itself, else the same version elsewhere, else the same minor."""
+    if Path(wanted.path).exists():
+        return wanted
+    same = (each for each in machine.interpreters or () if _minor(each) == _minor(wanted))
+    return max(same, key=lambda each: each.version == wanted.version, default=None)
+
+
+def _minor(interpreter: Interpreter) -> tuple[int, int]:
+    return interpreter.version.major, interpreter.version.minor
 
 
 def below_floor(floor: Floor, machine: Machine) -> str | None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from envforge.cli.fitting import find_lock, lock_path, misfit, pick_section
+from dataclasses import replace
+
+from envforge.cli.fitting import at_hand, find_lock, lock_path, misfit, pick_section
 from envforge.cli.job import Job
 from envforge.cli.locking import HERE, Made, join_lock, least, make_section
 from envforge.errors import Stale
@@ -35,7 +37,7 @@ def find_footing(job: Job, *, locked: bool, frozen: bool) -> Footing | Made:
     if lock and section:
         why = None if frozen else misfit(lock, section, job.spec, machine, job.facts)
         if why is None:
-            return Footing(lock=lock, section=section)
+            return Footing(lock=lock, section=_on_this_machine(section, job))
     else:
         why = f"there is no section for target `{job.target}`" if lock else "there is no lock"
     if locked or frozen:
@@ -44,6 +46,12 @@ def find_footing(job: Job, *, locked: bool, frozen: bool) -> Footing | Made:
     if lock is not None:
         job.talk.say(f"locking anew: {why}")
     return _make(job, lock)
+
+
+def _on_this_machine(section: Section, job: Job) -> Section:
+    """Put the interpreter that is at hand here in the place of the one that was, when the lock was made elsewhere."""
+    found = at_hand(section.interpreter, job.here) if section.interpreter else None
+    return replace(section, interpreter=found) if found else section
 
 
 def _make(job: Job, old: Lock | None) -> Footing | Made:

@@ -27,9 +27,13 @@ class Engines:
 
 
 def section_digest(section: Section) -> str:
-    """Give the digest of what decides a prefix's content: artefacts in any order, base interpreter, variables."""
+    """Give the digest of what decides a prefix's content: artefacts in any order, variables, and the base's minor.
+
+    Not the base's path: the same lock stands on ``/usr/bin/python3.12`` here and on pyenv's there.
+    """
     artefacts = sorted(section.artefacts, key=lambda each: (each.kind, each.name, each.url))
-    return digest((artefacts, section.interpreter, section.variables))
+    base = section.interpreter and (section.interpreter.version.major, section.interpreter.version.minor)
+    return digest((artefacts, base, section.variables))
 
 
 def provision(
