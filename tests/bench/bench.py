@@ -33,7 +33,8 @@ class Bench:
         self.top, self.channel, self.wheels = top, fetch_channel(), fetch_wheels()
         self.spec = top / "bench.yaml"
         sources = f"sources: [{self.channel.url!r}]\nchannels: [{self.channel.url!r}]\n"
-        self.spec.write_text(f"name: bench\n{sources}conda: [numpy]\n")
+        python = f'python: "{self.channel.python}"\ntorch: "2.13.0"\n'
+        self.spec.write_text(f"name: bench\n{python}{sources}conda: [numpy]\n")
         self.seconds: dict[str, list[float]] = {}
         kept = {key: text for key, text in os.environ.items() if not key.startswith(CLEAN)}
         self.environ = {**kept, "HOME": str(top), "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
@@ -57,7 +58,10 @@ class Bench:
         argv = [*ENVFORGE, "create", str(self.spec), "--prefix", str(prefix), "--json", "--yes"]
         document = json.loads(self.time(f"{name}, checks and all", argv, ENVFORGE_CACHE_DIR=str(self.top / cache)))
         whole = self.seconds[f"{name}, checks and all"][-1]
-        self.seconds.setdefault(name, []).append(whole - document["data"]["took_s"]["verify"])
+        phases = document["data"]["took_s"]
+        self.seconds.setdefault(name, []).append(whole - phases["verify"])
+        for phase, seconds in phases.items():
+            self.seconds.setdefault(f"{name}: {phase}", []).append(seconds)
         if "warm" in name:
             self.time("create, nothing to do", argv, ENVFORGE_CACHE_DIR=str(self.top / cache))
         shutil.rmtree(prefix)
