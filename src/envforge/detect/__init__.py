@@ -3,11 +3,12 @@
 from envforge.detect.assemble import assemble
 from envforge.detect.interpreters import find_interpreters
 from envforge.detect.machines import identify, read_machine, read_machines
-from envforge.detect.readings import SOURCES, take_readings
+from envforge.detect.readings import MACHINE_SOURCES, SOURCES, take_readings
 from envforge.detect.record import record, write_recording
 from envforge.detect.redact import private_words, redact
 
 __all__ = [
+    "MACHINE_SOURCES",
     "SOURCES",
     "assemble",
     "find_interpreters",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -24,7 +25,14 @@ def container(host: Host) -> dict[str, Any] | None:
     runtime, marker = next(_evidence(host), (None, None))
     if runtime is None:
         return None
-    known = {"runtime": runtime, "evidence": marker, "cgroup": _cgroup(host), "bind_mounts": _mounted(host)}
+    known: dict[str, Any] = {
+        "runtime": runtime,
+        "evidence": marker,
+        "cgroup": _cgroup(host),
+        "bind_mounts": _mounted(host),
+    }
+    known["uid"] = os.getuid()
+    known["selinux_label"] = (host.words("/proc/self/attr/current") or "").strip("\0") or None
     if marker in MARKERS:
         known["env_marker"] = marker
     return {key: item for key, item in known.items() if item is not None}

@@ -9,6 +9,8 @@ from typing import Any
 
 from envforge.detect.host import Host, require
 
+MOK_LIST = "MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23"
+COMMON_NAME = re.compile(rb"\x06\x03\x55\x04\x03[\x0c\x13](.)([ -~]{1,80})", re.DOTALL)  # OID 2.5.4.3 in DER
 EFI_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 OURS = re.compile(r"^(nvidia\w*|nouveau|nova_core|vfio_pci|gdrdrv|ib_core)$")
 CHARACTER_NAMES = re.compile(r"nvidia|drm")
@@ -63,7 +65,32 @@ def modules(host: Host) -> dict[str, Any]:
     found: dict[str, Any] = {"loaded": [name for name in names if OURS.match(name)]}
     if version := host.words("/sys/module/nvidia/version"):
         found["version"] = version
-    return found | _on_disk(host)
+    return found | _on_disk(host) | _dkms(host) | _enrolled(host)
+
+
+def _dkms(host: Host) -> dict[str, Any]:
+    """Read DKMS's own tree as ``dkms status`` does: ``nvidia/550.90.07, 6.8.0-60-generic, x86_64: installed``."""
+    if not host.has("/var/lib/dkms"):
+        return {}
+    rows = []
+    for version in host.glob("/var/lib/dkms/nvidia*/[0-9]*"):
+        name = f"{version.parent.name}/{version.name}"
+        built = sorted(path.parent for path in version.glob("*/*/module"))
+        rows += [f"{name}, {path.parent.name}, {path.name}: installed" for path in built] or [f"{name}: added"]
+    logs = [
+        text for path in host.glob("/var/lib/dkms/nvidia*/*/build/make.log") if (text := host.words(host.shown(path)))
+    ]
+    return {"dkms_status": rows} | ({"dkms_log_tail": logs[-1][-600:]} if logs else {})
+
+
+def _enrolled(host: Host) -> dict[str, list[str]]:
+    """Read the names on the certificates that Secure Boot's own list of keys holds; it needs no rights."""
+    try:
+        raw = host.path(f"/sys/firmware/efi/efivars/{MOK_LIST}").read_bytes()
+    except OSError:
+        return {}
+    names = [text[: length[0]].decode("ascii") for length, text in COMMON_NAME.findall(raw)]
+    return {"mok_enrolled": list(dict.fromkeys(names))}
 
 
 def _on_disk(host: Host) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """Ask the host: one `Reading` per key of a recording. Read only, unprivileged, calm where something is missing.
 
-NVML, libcuda, the loader and nvidia-smi are asked in children with a deadline, side by side, while this process
-reads files. A value of None without an error means: looked, and not there. An error means: could not tell, or not
+NVML, libcuda, the loader and programs are asked in children with a deadline, side by side, while this process reads
+files. A value of None without an error means: looked, and not there. An error means: could not tell, or not
 all of it.
 """
 
@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from envforge.detect import container, devices, environ, kernel, loader, system
+from envforge.detect import around, container, devices, environ, kernel, loader, messages, programs, system
 from envforge.detect.host import Host
 from envforge.detect.libcuda import ask_libcuda, join_cuda
 from envforge.detect.loader import ask_loader, join_dlopen, join_libraries
 from envforge.detect.nvml import ask_nvml, join_nvml
 from envforge.errors import EngineFailed
 from envforge.model import Reading
-from envforge.run import Child, Told, run
+from envforge.run import Child, Told
 
 Look = Callable[[Host], Any]
 FILES: Mapping[str, Look] = {
@@ -46,6 +46,17 @@ FILES: Mapping[str, Look] = {
     "wsl": system.wsl,
     "user": devices.user,
     "which": system.which,
+    "selinux": around.selinux,
+    "services": around.services,
+    "packages": around.packages,
+    "net": around.net,
+    "power": around.power,
+    "prime_select": around.prime_select,
+    "thunderbolt": around.thunderbolt,
+    "firmware": around.firmware,
+    "nvswitch": around.nvswitch,
+    "docker": around.docker,
+    "dmesg": messages.dmesg,
 }
 CHILDREN: Mapping[str, tuple[str, ...]] = {
     "nvml": ("nvml",),
@@ -53,8 +64,14 @@ CHILDREN: Mapping[str, tuple[str, ...]] = {
     "cuda-bare": ("cuda",),
     "loader": ("libraries", "dlopen"),
     "nvidia_smi": ("nvidia_smi",),
+    "ldconfig": ("ldconfig",),
+    "toolchain": ("toolchain",),
 }
-SOURCES = (*FILES, "nvml", "cuda", "libraries", "dlopen", "nvidia_smi")
+MACHINE_SOURCES = (
+    *("platform", "os_release", "kernel", "pci", "modules", "proc_driver_nvidia", "dev_nodes", "cpu", "overrides"),
+    *("container", "tegra", "nvml", "cuda"),
+)
+SOURCES = (*FILES, "nvml", "cuda", "libraries", "dlopen", "nvidia_smi", "ldconfig", "toolchain")
 
 
 def take_readings(
@@ -65,6 +82,8 @@ def take_readings(
     deadline_s: float = 2.5,
 ) -> tuple[Reading, ...]:
     """Read the host, or only some keys of it; ``root`` is the directory that stands for it.
+
+    `MACHINE_SOURCES` are those that `assemble` looks at; the others are for recordings and for the doctor.
 
     Takes at most about ``deadline_s`` and half a second, whatever hangs. Never raises for what the host is like.
     """
@@ -97,14 +116,15 @@ def _reason(error: Exception) -> str:
 
 
 def _works(host: Host) -> Iterator[tuple[str, Callable[[Callable[[Any], None]], None]]]:
-    """Give the probes that run in children; nvidia-smi only where there is one."""
+    """Give the probes that run in children."""
     yield "nvml", _quiet(ask_nvml)
     yield "cuda", _quiet(ask_libcuda)
     if "CUDA_VISIBLE_DEVICES" in host.environ:
         yield "cuda-bare", _quiet(lambda send: ask_libcuda(send, without=("CUDA_VISIBLE_DEVICES",)))
     yield "loader", _quiet(ask_loader)
-    if program := system.which(host).get("nvidia-smi"):
-        yield "nvidia_smi", lambda send: send(_ask_smi(program, host))
+    yield "nvidia_smi", lambda send: programs.ask_smi(send, host)
+    yield "ldconfig", lambda send: programs.ask_ldconfig(send, host)
+    yield "toolchain", lambda send: programs.ask_toolchain(send, host)
 
 
 def _quiet(work: Callable[[Callable[[Any], None]], None]) -> Callable[[Callable[[Any], None]], None]:
@@ -119,14 +139,6 @@ def _quiet(work: Callable[[Callable[[Any], None]], None]) -> Callable[[Callable[
     return quiet
 
 
-def _ask_smi(program: str, host: Host) -> dict[str, Any]:
-    done = run([program, "-L"], deadline_s=host.deadline_s * 0.8)
-    if done.timed_out:
-        return {"exit": None, "timed_out": True}
-    text = f"{done.stdout}{done.stderr}".strip()
-    return {"exit": done.returncode} | ({} if done.ok else {"text": text[:2000]})
-
-
 def _asked(told: Mapping[str, Told], host: Host) -> Iterator[Reading]:
     if one := told.get("nvml"):
         yield _reading("nvml", join_nvml(one.sent), one)
@@ -136,10 +148,9 @@ def _asked(told: Mapping[str, Told], host: Host) -> Iterator[Reading]:
     if one := told.get("loader"):
         yield _reading("libraries", join_libraries(one.sent, host), one)
         yield _reading("dlopen", join_dlopen(one.sent), one)
-    if one := told.get("nvidia_smi"):
-        yield _reading("nvidia_smi", one.sent[0] if one.sent else None, one)
-    else:
-        yield Reading(source="nvidia_smi")
+    for name in ("nvidia_smi", "ldconfig", "toolchain"):
+        if one := told.get(name):
+            yield _reading(name, one.sent[0] if one.sent else None, one)
 
 
 def _reading(name: str, found: Any, told: Told) -> Reading:

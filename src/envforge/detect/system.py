@@ -29,7 +29,7 @@ WATCHED = ("/dev/shm", "/tmp")  # noqa: S108 - looked at, never written
 PROGRAMS = (
     *("nvidia-smi", "nvidia-container-runtime", "nvidia-ctk", "docker", "podman", "enroot", "apptainer", "singularity"),
     *("sbatch", "srun", "squeue", "sinfo", "qsub", "bsub", "condor_submit", "flux"),
-    *("nvcc", "gcc", "g++", "cmake", "ninja", "git", "conda", "mamba", "micromamba", "pixi", "uv"),
+    *("nvcc", "gcc", "g++", "clang", "cmake", "ninja", "git", "conda", "mamba", "micromamba", "pixi", "uv"),
 )
 
 
