@@ -25,8 +25,13 @@ def test_no_match_spec_is_written_in_the_form_that_conda_and_mamba_read_differen
     assert [] == [each for each in plan.specs if "=" in each.split()[0]]
 
 
-def test_cuda_version_stays_on_the_build_s_line():
-    assert ("cuda-version 12.9.*",) == planned(spec(sources=["conda-forge"])).limits
+def test_cuda_version_stays_on_the_build_s_line_where_the_driver_speaks_less():
+    assert ("cuda-version >=12.9,<=12.9",) == planned(spec(sources=["conda-forge"])).limits
+
+
+def test_cuda_version_never_passes_what_the_driver_speaks():
+    there = profile("gtx1080ti-580.65")
+    assert ("cuda-version >=12.6,<=13.0",) == planned(spec(cuda="12.6", sources=["conda-forge"]), there).limits
 
 
 def test_other_packages_get_no_cuda_above_the_driver_s():

@@ -168,13 +168,13 @@ def build_glob(build: Build) -> str:
 
 
 def _limits(build: Build, machine: Machine, facts: PlanFacts) -> Iterator[str]:
-    """Keep ``cuda-version`` on the build's own line, and never above what the driver speaks for other packages.
+    """Keep ``cuda-version`` between the build's own and what the driver speaks; on the build's own where that is more.
 
     Its metadata only asks for a driver of the same major, so that a solver would float to the newest minor.
     """
     spoken = _speaks(machine, facts)
     if build.cuda is not None:
-        yield f"cuda-version {build.cuda}.*"
+        yield f"cuda-version >={build.cuda},<={max(build.cuda, spoken or build.cuda)}"
     elif spoken is not None:
         yield f"cuda-version <={spoken}"
 

@@ -11,7 +11,7 @@ from envforge.resolve.inquiry import Inquiry, Ruling
 from envforge.resolve.rank import WHY
 from envforge.resolve.ways import reason_of
 
-MOST_TELLING: tuple[Owner, ...] = ("card", "driver", "system", "source", "spec")
+MOST_TELLING: tuple[Owner, ...] = ("card", "driver", "source", "system", "spec")
 
 
 def better(ruling: Ruling, best: int) -> tuple[int, ...]:
