@@ -7,15 +7,15 @@ worker that is killed does neither. Nothing here may be called in the main proce
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, cast
 
+from envforge.engines.artefacts import check_local, refuse_remote
 from envforge.engines.explain import explain, missing_packages
 from envforge.engines.failures import install_failure, unreachable
-from envforge.engines.places import channel_url, cutoff, local_path, without_credentials
+from envforge.engines.places import channel_url, cutoff, without_credentials
 from envforge.engines.watch import Watch
 from envforge.errors import BadArtefact, EnvforgeError, SpecError, Unreachable
 from envforge.model import Emit, Locked, Plan, Progress, value
@@ -226,33 +226,15 @@ async def watched(work: asyncio.Future[Any], watch: Watch, stall_s: float) -> No
     work.result()
 
 
-def check_local(artefacts: Iterable[Locked]) -> None:
-    """Hold local archives against the lock: rattler checks only what it downloads. Raises BadArtefact."""
-    for each in artefacts:
-        path = local_path(each.url)
-        if path is None:
-            continue
-        try:
-            with path.open("rb") as archive:
-                found = hashlib.file_digest(archive, "sha256").hexdigest()
-        except OSError as error:
-            raise BadArtefact(f"`{each.name}` cannot be read: {error.strerror}", (each.url,)) from None
-        if found != each.sha256:
-            raise BadArtefact(
-                f"`{each.name}` is not what the lock says", (each.url, f"sha256 {found}", f"locked {each.sha256}")
-            )
+def broken_limits(limits: Iterable[str], artefacts: tuple[Locked, ...]) -> tuple[str, ...]:
+    """Give the limits (match specs) that some artefact of the same name does not fit."""
+    from rattler import MatchSpec
+    from rattler.exceptions import InvalidMatchSpecError
 
-
-def refuse_remote(artefacts: Iterable[Locked]) -> None:
-    """Raise Unreachable for artefacts that only the network has."""
-    missing = [each for each in artefacts if local_path(each.url) is None]
-    if missing:
-        names = ", ".join(f"`{each.name}`" for each in missing)
-        hint = "run once without `--offline`, and the package cache will have them"
-        raise Unreachable(f"not in the package cache, and offline: {names}", tuple(e.url for e in missing[:3]), (hint,))
-
-
-def plain_records(records: Iterable[Any]) -> Iterator[tuple[str, str, str, tuple[str, ...], int | None]]:
-    """Give what an offer needs of records: name, version, build, depends, size."""
-    for record in records:
-        yield record.name.normalized, str(record.version), str(record.build), tuple(record.depends), record.size
+    records = {each.name: record_of(each) for each in artefacts}
+    try:
+        specs = [(limit, MatchSpec(limit)) for limit in limits]
+    except InvalidMatchSpecError as error:
+        raise SpecError(f"not a match spec: {error}", tuple(limits)) from None
+    named = ((limit, spec, limit.split()[0]) for limit, spec in specs)
+    return tuple(limit for limit, spec, name in named if name in records and not spec.matches(records[name]))

@@ -69,12 +69,15 @@ def _place(
         return "index", settings.default_index or wheels.default_index()
     if source == "pytorch":
         return "index", TORCH_INDEX
-    if source in find_links or source in settings.find_links:
-        return "links", source
+    links = {without_credentials(each): each for each in (*find_links, *settings.find_links)}
+    named = {without_credentials(each).rstrip("/"): each for each in (*indexes, *settings.extra_indexes)}
+    name = without_credentials(source)
+    if name in links:
+        return "links", links[name]
     if source in channels or not ("://" in source or source.startswith((".", "/", "~"))):
         return "channel", channel_url(source)
-    if source in indexes:
-        return "index", source
+    if name.rstrip("/") in named:
+        return "index", named[name.rstrip("/")]
     path = local_path(source)
     if path is not None:
         return _kind_of_folder(path), channel_url(source)

@@ -34,7 +34,7 @@ def _scripts(stage: Path) -> Iterator[Path]:
 
 def _rewritten(path: Path, stage: Path, final: Path) -> bytes:
     content = _runnable(path.read_bytes().replace(os.fsencode(stage), os.fsencode(final)))
-    _replace(path, content)
+    replace_file(path, content)
     return content
 
 
@@ -51,7 +51,7 @@ def _runnable(content: bytes) -> bytes:
     return b"#!/bin/sh\n'''exec' " + quoted + b" \"$0\" \"$@\"\n' '''\n" + rest
 
 
-def _replace(path: Path, content: bytes) -> None:
+def replace_file(path: Path, content: bytes) -> None:
     """Write beside and rename: the old file may be a hard link into a cache."""
     beside = path.with_name(f".{path.name}.new")
     beside.write_bytes(content)
@@ -72,4 +72,4 @@ def _correct(record: Path, stage: Path, changed: dict[Path, bytes]) -> None:
     if touched:
         written = io.StringIO(newline="")
         csv.writer(written, lineterminator="\n").writerows(rows)
-        _replace(record, written.getvalue().encode())
+        replace_file(record, written.getvalue().encode())
