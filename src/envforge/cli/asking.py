@@ -112,9 +112,9 @@ def target_machine(spec: Spec, name: str, facts: Facts) -> Machine:
 
 def this_machine() -> Machine:
     """Look at the machine that this runs on, and at the Pythons on it."""
-    from envforge.detect import assemble, find_interpreters, take_readings
+    from envforge.detect import MACHINE_SOURCES, assemble, find_interpreters, take_readings
 
-    machine = assemble(take_readings(os.environ), "this machine")
+    machine = assemble(take_readings(os.environ, MACHINE_SOURCES), "this machine")
     return identified(replace(machine, interpreters=find_interpreters(os.environ)))
 
 
