@@ -39,7 +39,8 @@ def assert_whole(home):
 
 def assert_next_one_succeeds(home, spec):
     """The stand-in torch has no code, so a whole environment fails its check (exit 1)."""
-    assert 1 == envelope(home.create(spec, "--json"))["exit"]
+    document = envelope(home.create(spec, "--json"))
+    assert 1 == document["exit"], document["errors"]
     assert ["demo"] == [each.name for each in assert_whole(home)]
     assert (
         {".demo.envforge-lock", "demo"}

@@ -1,11 +1,14 @@
 """No marker, no environment."""
 
+import asyncio
 import shutil
 
 import pytest
 
 from envforge.model import CheckResult, SmokeReport
 from envforge.provision import read_environment, store_report
+from envforge.run import in_child
+from tiny import HERE, section, wheel
 
 REPORT = SmokeReport(
     python="3.11.7",
@@ -59,5 +62,19 @@ def test_a_report_is_kept_with_what_it_was_made_on(make, envs):
 @pytest.mark.parametrize("text", ["", "{}", '{"on": "x", "lock_digest": "sha256:other", "report": null}'])
 def test_a_report_that_is_not_of_this_lock_does_not_count(make, envs, text):
     made = make()
-    (envs / "demo/conda-meta/envforge-verified.json").write_text(text)
+    (envs / "demo/etc/envforge/verified.json").write_text(text)
     assert made == read_environment(envs / "demo")
+
+
+def test_rattler_can_look_after_a_prefix_that_carries_our_marker(make, envs, tmp_path):
+    """A look at what is installed, by a call that installs nothing; the small engine's records are not real ones."""
+    make(section(wheel("einops"), interpreter=HERE))
+
+    def scan(send):
+        from rattler import PackageCache, install
+
+        asyncio.run(install([], envs / "demo", package_cache=PackageCache(tmp_path / "pkgs"), show_progress=False))
+        return "scanned"
+
+    assert "scanned" == in_child(scan, deadline_s=60)
+    assert read_environment(envs / "demo") is not None

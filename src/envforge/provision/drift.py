@@ -8,7 +8,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from envforge.model import Environment, Section, value
-from envforge.provision.marker import MARKER, VERIFIED, read_marker
+from envforge.provision.marker import read_marker
 
 
 @value
@@ -49,8 +49,7 @@ def distributions(folder: Path) -> tuple[str, ...]:
 
 
 def _records(folder: Path) -> set[str]:
-    ours = {MARKER.name, VERIFIED.name}
-    return {path.stem for path in (folder / "conda-meta").glob("*-*-*.json") if path.name not in ours}
+    return {path.stem for path in (folder / "conda-meta").glob("*-*-*.json")}
 
 
 def _wanted_records(section: Section) -> set[str]:

@@ -1,4 +1,8 @@
-"""The marker: what makes a directory an environment, and says which. Written last, read strictly."""
+"""The marker: what makes a directory an environment, and says which. Written last, read strictly.
+
+``conda-meta/envforge.json`` is a link to a file outside that folder: rattler takes every regular ``*.json`` there
+for a package's record, and refuses a prefix that holds another one ("Invalid conda-meta filename format", 0.28).
+"""
 
 from __future__ import annotations
 
@@ -9,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from envforge.model import Environment, Section, SmokeReport, value
-from envforge.provision.disk import write_whole
+from envforge.provision.disk import sync_folder, write_whole
 from envforge.wire import from_plain, to_json
 
 MARKER = Path("conda-meta/envforge.json")
-VERIFIED = Path("conda-meta/envforge-verified.json")
+RECORD = Path("etc/envforge/environment.json")
+VERIFIED = Path("etc/envforge/verified.json")
 SCHEMA = "envforge.environment/1"
 
 
@@ -45,7 +50,10 @@ class Verified:
 
 def write_marker(folder: Path, marker: Marker) -> None:
     """Make ``folder`` an environment: the last thing that is written into a stage."""
-    write_whole(folder / MARKER, to_json(marker) + "\n")
+    write_whole(folder / RECORD, to_json(marker) + "\n")
+    (folder / MARKER).parent.mkdir(exist_ok=True)
+    (folder / MARKER).symlink_to(Path("..") / RECORD)
+    sync_folder((folder / MARKER).parent)
 
 
 def read_marker(folder: Path) -> Marker | None:
@@ -61,7 +69,7 @@ def read_marker(folder: Path) -> Marker | None:
 
 def is_ours(folder: Path) -> bool:
     """Say whether a marker of ours lies in this folder, whole or not: then it is ours to replace or remove."""
-    return (folder / MARKER).is_file()
+    return os.path.lexists(folder / MARKER)
 
 
 def read_environment(prefix: Path) -> Environment | None:
