@@ -4,12 +4,14 @@ import inspect
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import textwrap
 from collections.abc import Callable
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -93,6 +95,35 @@ def light_venv(home: Path) -> Path:
     return site
 
 
+HERE = Path(__file__).parent / "stand_ins"
+CHECKS = resources.files("envforge.verify").joinpath("checks")
+sys.path.append(str(CHECKS))  # the checks' own pure functions need no torch
+
+
+@pytest.fixture(scope="session")
+def build() -> Callable[[Path, Path], Path]:
+    """Build a shared library from a C file; skip where there is no compiler."""
+
+    def make(library: Path, source: Path) -> Path:
+        if not (compiler := shutil.which("cc") or shutil.which("gcc")):
+            pytest.skip("no C compiler to build the stand-in library")
+        library.parent.mkdir(parents=True, exist_ok=True)
+        subprocess.run([compiler, "-shared", "-fPIC", source, "-o", library], check=True)
+        return library
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def driver(build, tmp_path_factory) -> Path:
+    """A folder with stand-ins for libcuda, NVML and NVRTC, to be put on LD_LIBRARY_PATH."""
+    folder = tmp_path_factory.mktemp("driver")
+    build(folder / "libcuda.so.1", HERE / "libcuda.c")
+    build(folder / "libnvidia-ml.so.1", HERE / "libnvml.c")
+    build(folder / "libnvrtc.so.13", HERE / "libnvrtc.c")
+    return folder
+
+
 Stub = Callable[..., Path]
 
 
@@ -123,13 +154,15 @@ def stub(tmp_path: Path) -> Stub:
 def planted(tmp_path: Path, torch_python: Path) -> Callable[..., Path]:
     """Make an environment with the real torch, tampered with by a function of it right after its import."""
 
-    def make(*faults: Callable[..., None], name: str = "planted") -> Path:
+    def make(*faults: Callable[..., None], name: str = "planted", triton: bool = False) -> Path:
         site = light_venv(tmp_path / name)
         (site / "real.pth").write_text(f"{torch_python.parent.parent / SITE}\n")
         source = "".join(textwrap.dedent(inspect.getsource(fault)) + "\n" for fault in faults)
         calls = "".join(f"    {fault.__name__}(torch)\n" for fault in faults)
         (site / "planter.py").write_text(f"{source}\ndef plant(torch):\n{calls}\n{PLANTER}")
         (site / "zz_plant.pth").write_text("import planter\n")
+        if triton:
+            shutil.copy(HERE / "triton.py", site)
         return tmp_path / name / "bin" / "python"
 
     return make

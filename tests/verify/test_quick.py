@@ -2,8 +2,6 @@
 
 import contextlib
 import os
-import shutil
-import subprocess
 import time
 from pathlib import Path
 
@@ -159,14 +157,6 @@ def test_a_torch_outside_the_prefix_is_not_the_environments(stub, tmp_path):
     assert ("fail", "user-site-shadows-env") == said(report)["torch_origin"]
 
 
-def build_library(path: Path, source: str) -> Path:
-    if not (compiler := shutil.which("cc") or shutil.which("gcc")):
-        pytest.skip("no C compiler to build the stand-in library")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    subprocess.run([compiler, "-shared", "-fPIC", "-x", "c", "-", "-o", path], input=source, text=True, check=True)
-    return path
-
-
 @pytest.mark.parametrize(
     ("files", "code"),
     [
@@ -177,21 +167,14 @@ def build_library(path: Path, source: str) -> Path:
         (["a/libcufft.so.11", "b/libcufft.so.12"], "mixed-cuda-majors-pip"),
     ],
 )
-def test_a_foreign_cuda_library_is_seen(stub, tmp_path, files, code):
-    paths = [str(build_library(tmp_path / file, "int x;")) for file in files]
+def test_a_foreign_cuda_library_is_seen(stub, build, tmp_path, files, code):
+    (empty := tmp_path / "empty.c").write_text("int x;")
+    paths = [str(build(tmp_path / file, empty)) for file in files]
     torch = f"class backends: mps = None\nfor path in {paths}: ctypes.CDLL(path)\n"
     torch += "class One:\n    def __add__(self, o): return self\n    def cpu(self): return [42]\n"
     torch += "int32 = None\ndef device(name): return name\ndef full(*w, **o): return One()\n"
     report = verify(stub(torch), None, ("libs_origin",), devices=("cpu",))
     assert ("fail", code) == said(report)["libs_origin"]
-
-
-LIBCUDA = """
-#include <stdlib.h>
-static int number(const char *name, int other) { const char *s = getenv(name); return s ? atoi(s) : other; }
-int cuInit(unsigned flags) { return number("FAKE_CUINIT", 0); }
-int cuDriverGetVersion(int *version) { *version = number("FAKE_CUDA", 13000); return 0; }
-"""
 
 
 @pytest.mark.parametrize(
@@ -206,9 +189,8 @@ int cuDriverGetVersion(int *version) { *version = number("FAKE_CUDA", 13000); re
         ((("FAKE_CUDA", "12040"),), ("0",), "fail", "driver-too-old-for-torch"),
     ],
 )
-def test_the_drivers_own_code_is_reported(stub, tmp_path, variables, devices, outcome, code):
-    library = build_library(tmp_path / "driver" / "libcuda.so.1", LIBCUDA)
-    found = (("LD_LIBRARY_PATH", str(library.parent)), *variables)
+def test_the_drivers_own_code_is_reported(stub, driver, variables, devices, outcome, code):
+    found = (("LD_LIBRARY_PATH", str(driver)), *variables)
     report = verify(stub("Version.cuda = '13.0'"), None, ("driver_init",), devices=devices, variables=found)
     assert (outcome, code) == said(report)["driver_init"]
 

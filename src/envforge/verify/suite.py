@@ -14,6 +14,7 @@ from typing import Any
 
 from envforge.model import CheckResult, Emit, Machine, Progress, SmokeReport
 from envforge.verify.follow import IMPORT, Follower, Sink, Target
+from envforge.verify.judge import judge
 from envforge.verify.registry import Check, floors, required, select
 
 PLAIN_KINDS = ("cpu", "mps")
@@ -126,7 +127,8 @@ class _Suite:
                 self._on_its_own(check, leader, importing, usable)
 
     def take(self, result: CheckResult) -> None:
-        """Keep a result; a skip of a required check is a failure."""
+        """Keep a result; a skip of a required check is a failure, and a rate is held against the data sheet."""
+        result = judge(result)
         if result.outcome == "skip" and result.check in self.required:
             result = _required_but_skipped(result)
         with self.lock:

@@ -1,5 +1,6 @@
 """The first contact: a context, an addition, copies, integers. Everything here is exact."""
 
+from envforge_smoke import nvml
 from envforge_smoke.figures import hashed
 from envforge_smoke.outcomes import Failed, Noted
 
@@ -15,6 +16,7 @@ def device_init(bench):
     if bench.kind != "cuda":
         return {}
     card = bench.properties
+    bench.baseline = nvml.baseline(bench)
     measured = {
         "name": card.name,
         "capability": "%d.%d" % bench.capability,

@@ -1,5 +1,6 @@
 """The bench that a check works on: torch, one device, and what that device can do."""
 
+import math
 import os
 import re
 import shutil
@@ -7,6 +8,7 @@ import tempfile
 
 from envforge_smoke.needs import numbers
 
+KINDS = {"cpu", "cuda", "mps"}
 UNSUPPORTED = r"not implemented|not support|could not create a primitive|Unsupported|does not support"
 
 
@@ -18,6 +20,7 @@ class Bench(object):
         self.version = tuple(int(part) for part in re.findall(r"\d+", torch.__version__)[:2])
         self.hip = getattr(torch.version, "hip", None)
         self.known_kind, self._opened, self._scratch = None, None, None
+        self.baseline = None
 
     @property
     def kind(self):
@@ -58,7 +61,7 @@ class Bench(object):
         """Take a check's numbers; those that differ by kind of device are resolved here."""
         self.settings = dict(check.get("settings") or {})
         for name, number in self.settings.items():
-            if isinstance(number, dict):
+            if isinstance(number, dict) and KINDS.issuperset(number):
                 self.settings[name] = number.get(self.kind, number.get("cpu"))
 
     def can(self, feature):
@@ -83,6 +86,13 @@ class Bench(object):
             return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         except (ValueError, OSError, AttributeError):
             return 2 << 30
+
+    def matrix_size(self, bytes_each):
+        """The largest n, a multiple of 256, whose three matrices take the settings' share of free memory."""
+        if self.kind != "cuda":
+            return self.settings["n"]
+        n = int(math.sqrt(self.settings["share"] * self.free_bytes() / (3.0 * bytes_each)))
+        return max(256, min(self.settings["n"], n // 256 * 256))
 
     def half(self):
         """The 16-bit type that the device is built for."""

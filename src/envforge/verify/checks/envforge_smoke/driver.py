@@ -57,20 +57,25 @@ def arch_verdict(capability, arch_list):
 
     ``sm_90a`` serves 9.0 alone; ``sm_100f`` its family; PTX any newer card.
     """
-    best, rank = (None, None), -1
-    want = capability[0] * 10 + capability[1]
+    want, found = capability[0] * 10 + capability[1], []
     for entry in arch_list:
         match = re.match(r"^(sm|compute)_(\d+)([af]?)$", entry)
-        if not match:
-            continue
-        kind, number, suffix = match.group(1), int(match.group(2)), match.group(3)
-        if kind == "sm" and number == want:
-            return "exact", entry
-        if kind == "sm" and suffix != "a" and number // 10 == capability[0] and rank < number <= want:
-            best, rank = ("minor", entry), number
-        if kind == "compute" and not suffix and number <= want and best[0] in (None, "ptx"):
-            best = ("ptx", entry)
-    return best
+        if match:
+            how = _how(match.group(1), int(match.group(2)), match.group(3), want)
+            found += [(how, int(match.group(2)), entry)] if how else []
+    for how in ("exact", "minor", "ptx"):
+        entries = [(number, entry) for kind, number, entry in found if kind == how]
+        if entries:
+            return how, max(entries)[1]
+    return None, None
+
+
+def _how(kind, number, suffix, want):
+    if kind == "sm" and number == want:
+        return "exact"
+    if kind == "sm" and suffix != "a" and number // 10 == want // 10 and number < want:
+        return "minor"
+    return "ptx" if kind == "compute" and not suffix and number <= want else None
 
 
 def arch_match(bench):

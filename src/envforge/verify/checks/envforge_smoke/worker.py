@@ -8,6 +8,7 @@ import signal
 import sys
 import time
 import traceback
+from importlib import import_module
 
 from envforge_smoke import device, needs, outcomes, start
 from envforge_smoke.events import Pipe
@@ -71,7 +72,11 @@ def run_check(bench, check):
 def find(name):
     """Give the function that ``module.function`` names."""
     module, function = name.split(".")
-    return getattr(getattr(__import__("envforge_smoke." + module), module), function)
+    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True  # our own pages, not what they import when run
+    try:
+        return getattr(import_module("envforge_smoke." + module), function)
+    finally:
+        sys.dont_write_bytecode = kept
 
 
 def _plain(check, outcome, code, detail, measured=None):

@@ -1,0 +1,71 @@
+"""One rank of the collective check, a process of its own."""
+
+import datetime
+import json
+import os
+import time
+
+
+def main(order):
+    """Join, reduce, gather, time; print one line of JSON and leave without the teardown that may hang."""
+    out = os.dup(1)
+    os.dup2(2, 1)
+    os.write(out, (json.dumps(_work(order)) + "\n").encode())
+    os._exit(0)
+
+
+def _work(order):
+    import torch
+    import torch.distributed as dist
+
+    rank, world, cuda = order["rank"], order["world"], order["backend"] == "nccl"
+    device = torch.device("cuda", rank) if cuda else torch.device("cpu")
+    if cuda:
+        torch.cuda.set_device(device)
+    began = time.perf_counter()
+    limit = datetime.timedelta(seconds=order["seconds"])
+    store = "file://" + order["store"]
+    dist.init_process_group(order["backend"], init_method=store, rank=rank, world_size=world, timeout=limit)
+    found = {"rank": rank, "wrong": _wrong(torch, dist, order, device), "bus_gb_per_s": {}}
+    found["setup_s"] = round(time.perf_counter() - began, 2)
+    for count in order["bandwidth"] if world > 1 else ():
+        found["bus_gb_per_s"][str(count)] = _bus(torch, dist, device, count, world)
+    if cuda:
+        found["nccl"] = ".".join(str(part) for part in torch.cuda.nccl.version())
+    return found
+
+
+def _part(torch, rank, world, count):
+    """What a rank contributes: sums over all ranks stay within 256, exact in every type."""
+    return (torch.arange(count, dtype=torch.int64) * 7 + rank * 13) % max(2, 256 // world)
+
+
+def _wrong(torch, dist, order, device):
+    rank, world = order["rank"], order["world"]
+    count = 1 << 20 if device.type == "cuda" else 1 << 16
+    exact = sum(_part(torch, each, world, count) for each in range(world))
+    types = [torch.int32, torch.float32] + ([torch.float16] if device.type == "cuda" else [])
+    types += [torch.bfloat16] if device.type == "cuda" and order["bf16"] else []
+    wrong = {}
+    for dtype in types:
+        mine = _part(torch, rank, world, count).to(device, dtype)
+        dist.all_reduce(mine)
+        wrong[str(dtype)] = int((mine.cpu().to(torch.int64) != exact).sum())
+    parts = [torch.empty(count, dtype=torch.int32, device=device) for _ in range(world)]
+    dist.all_gather(parts, _part(torch, rank, world, count).to(device, torch.int32))
+    pairs = [(parts[each].cpu().to(torch.int64), _part(torch, each, world, count)) for each in range(world)]
+    wrong["all_gather"] = sum(int((got != want).sum()) for got, want in pairs)
+    return wrong
+
+
+def _bus(torch, dist, device, count, world):
+    numbers = torch.zeros(count // 4, device=device)
+    for _ in range(3):
+        dist.all_reduce(numbers)
+    torch.cuda.synchronize()
+    began = time.perf_counter()
+    for _ in range(10):
+        dist.all_reduce(numbers)
+    torch.cuda.synchronize()
+    seconds = (time.perf_counter() - began) / 10
+    return round(count / seconds * 2 * (world - 1) / world / 1e9, 1)
