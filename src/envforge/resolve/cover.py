@@ -34,8 +34,8 @@ def cover(spec: Spec, machines: tuple[Machine, ...], facts: Facts, offers: tuple
     served = tuple(kind for kind in kinds if kind.allowed)
     teams = _fewest(served)
     order = sorted(teams, key=lambda team: -sum(len(kind.names) for kind in team))
-    alone = [(kind,) for kind in kinds if not kind.allowed]
-    return tuple(_cover(inquiry, team) for team in (*order, *alone))
+    stuck = _by_obstacle(inquiry, tuple(kind for kind in kinds if not kind.allowed))
+    return (*(_cover(inquiry, team) for team in order), *(_cover(inquiry, team, team[:1]) for team in stuck))
 
 
 def _kinds(inquiry: Inquiry) -> Iterator[Kind]:
@@ -46,6 +46,16 @@ def _kinds(inquiry: Inquiry) -> Iterator[Kind]:
     for distinct, members in groups.items():
         judged = inquiry.panel.judge(tuple(distinct))
         yield Kind(names=tuple(each.name for each in members), sample=members[0], allowed=judged.admissible)
+
+
+def _by_obstacle(inquiry: Inquiry, kinds: tuple[Kind, ...]) -> tuple[tuple[Kind, ...], ...]:
+    """Put the kinds together that nothing serves for the very same reasons."""
+    teams: dict[frozenset[frozenset[Ruled]], list[Kind]] = {}
+    for kind in kinds:
+        ruling = inquiry.about((kind.sample,)).ask()
+        ways = minimal(ruling.judged.by_broken())
+        teams.setdefault(frozenset(frozenset(ruling.named(way)) for way in ways), []).append(kind)
+    return tuple(map(tuple, teams.values()))
 
 
 def _fewest(kinds: tuple[Kind, ...]) -> tuple[tuple[Kind, ...], ...]:
@@ -74,7 +84,8 @@ def _split(left: tuple[int, ...], teams: tuple[int, ...], most: int) -> tuple[in
     return _split(rest, (*teams, mask), most) if len(teams) < most else None
 
 
-def _cover(inquiry: Inquiry, team: tuple[Kind, ...]) -> Cover:
-    """Answer for one team by a sample of each kind; names of all its machines."""
-    part = inquiry.about(tuple(kind.sample for kind in team))
-    return Cover(machines=tuple(name for kind in team for name in kind.names), outcome=answer(part))
+def _cover(inquiry: Inquiry, team: tuple[Kind, ...], told_by: tuple[Kind, ...] | None = None) -> Cover:
+    """Answer for one team, by a sample of each kind (or of those of ``told_by``); names of all its machines."""
+    samples = tuple(kind.sample for kind in told_by or team)
+    names = tuple(name for kind in team for name in kind.names)
+    return Cover(machines=names, outcome=answer(inquiry.about(samples)))

@@ -74,7 +74,7 @@ def _speakers(ruling: Ruling, ways: tuple[int, ...]) -> dict[Ruled, int]:
     groups = ruling.judged.by_broken()
     found: dict[Ruled, int] = {}
     for way in ways:
-        best = ruling.ranked(groups[way])[0]
+        best = ruling.best(groups[way])
         for rule in ruling.named(way):
             if rule not in found or ruling.rank(found[rule]) < ruling.rank(best):
                 found[rule] = best
@@ -82,8 +82,9 @@ def _speakers(ruling: Ruling, ways: tuple[int, ...]) -> dict[Ruled, int]:
 
 
 def _in_core(rule: Ruled, ruling: Ruling, speakers: dict[Ruled, int], *, alone: bool) -> Reason:
-    told = str(rule) if rule.owner == "spec" else rule.why(ruling.candidate(speakers[rule]))
+    candidate = ruling.candidate(speakers[rule])
+    told = str(rule) if rule.owner == "spec" else rule.why(candidate)
     if alone and isinstance(rule, TorchPin):
         known = sorted({candidate.build.torch for candidate in ruling.judged.candidates})
         told += f", and what is known is {known[0]} to {known[-1]}"
-    return reason_of(rule, told)
+    return reason_of(rule, candidate, told)

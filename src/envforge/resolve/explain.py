@@ -46,8 +46,7 @@ def rejected(ruling: Ruling, indexes: Iterable[int]) -> tuple[Rejected, ...]:
         Rejected(
             candidate=ruling.candidate(index),
             reasons=tuple(
-                reason_of(rule, rule.why(ruling.candidate(index)))
-                for rule in sorted(ruling.broken(index), key=_telling)
+                reason_of(rule, ruling.candidate(index)) for rule in sorted(ruling.broken(index), key=_telling)
             ),
         )
         for index in indexes
@@ -96,7 +95,7 @@ def _range(ruling: Ruling, run: list[_Member]) -> RejectedRange:
         torch=str(last) if first == last else f"{first}-{last}",
         variants=tuple(sorted({build.variant for build in builds})),
         sources=tuple(sorted({build.source for build in builds})),
-        reason=reason_of(rule, rule.why(ruling.candidate(newest))),
+        reason=reason_of(rule, ruling.candidate(newest)),
     )
 
 
@@ -108,9 +107,8 @@ def differing(ruling: Ruling, best: int, other: int) -> str:
 
 def reasons(inquiry: Inquiry, ruling: Ruling, best: int, runner_up: int | None) -> tuple[Reason, ...]:
     """Say why the best is the best: what the machine allows, how the GPU runs it, what it was preferred to and why."""
-    build = ruling.candidate(best).build
     found = [
-        Reason(rule=rule.rule, text=told, owner=rule.owner, where=(*rule.where, *build.where))
+        reason_of(rule, ruling.candidate(best), told)
         for rule in ruling.rules
         if (told := rule.praise(ruling.candidate(best)))
     ]

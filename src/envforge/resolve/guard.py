@@ -17,7 +17,7 @@ from packaging.version import InvalidVersion, Version
 from envforge.facts import Facts
 from envforge.model import Candidate, Dotted, Driver, Locked, Machine, Reason
 from envforge.plan import build_glob
-from envforge.resolve.constraints import Ruled, machine_rules, speaks
+from envforge.resolve.constraints import machine_rules, speaks
 from envforge.resolve.constraints.driver import DriverFloor
 from envforge.resolve.ways import reason_of
 
@@ -77,7 +77,9 @@ def _cuda(artefacts: tuple[Locked, ...], candidate: Candidate, machine: Machine,
             carried = replace(candidate, build=replace(candidate.build, cuda=cuda, kind=artefact.kind))
             for rule in floors:
                 if rule.allows(carried) is False:
-                    yield _refused(rule, f"{artefact.name} {artefact.version}: {rule.why(carried)}", artefact)
+                    text = f"{artefact.name} {artefact.version}: {rule.why(carried)}"
+                    reason = reason_of(rule, carried, text)
+                    yield replace(reason, where=(artefact.url, *reason.where))
         if wanted is not None and cuda.major != wanted.major:
             text = (
                 f"torch {candidate.build.torch} uses CUDA {wanted}, the engine gave {artefact.name} {artefact.version}"
@@ -105,8 +107,4 @@ def _virtual(artefacts: tuple[Locked, ...], machine: Machine, facts: Facts) -> I
 def _machine(candidate: Candidate, machine: Machine, facts: Facts) -> Iterator[Reason]:
     for rule in machine_rules(machine, facts):
         if rule.allows(candidate) is False:
-            yield reason_of(rule, rule.why(candidate))
-
-
-def _refused(rule: Ruled, text: str, artefact: Locked) -> Reason:
-    return replace(reason_of(rule, text), where=(artefact.url, *rule.where))
+            yield reason_of(rule, candidate)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from copy import copy
 from dataclasses import replace
 
@@ -36,13 +36,25 @@ class Ruling:
 
     def ranked(self, mask: int | None = None) -> tuple[int, ...]:
         """Give the admissible candidates (or those of a mask), best first, one for each build: its best Python."""
+        return tuple(sorted(self._one_for_each_build(mask), key=self.rank, reverse=True))
+
+    def best(self, mask: int | None = None) -> int:
+        """Give the first of `ranked`, without ranking the others. There must be one."""
+        return max(self._one_for_each_build(mask), key=self.rank)
+
+    def wished(self, mask: int) -> int:
+        """Give the candidate of a mask that would be best if the machine ran it perfectly."""
+        wish, candidates = self.ranking.wish, self.judged.candidates
+        return max(self._one_for_each_build(mask), key=lambda index: wish(candidates[index]))
+
+    def _one_for_each_build(self, mask: int | None) -> Iterator[int]:
         picked: dict[int, tuple[tuple[object, ...], int]] = {}
         for index in bits(self.judged.admissible if mask is None else mask):
             candidate = self.judged.candidates[index]
             key = (-self.unknown(index), *self.ranking.of_python(candidate))
             if (build := id(candidate.build)) not in picked or picked[build][0] < key:
                 picked[build] = key, index
-        return tuple(sorted((index for _, index in picked.values()), key=self.rank, reverse=True))
+        return (index for _, index in picked.values())
 
     def candidate(self, index: int) -> Candidate:
         """Give one candidate, with the companions that this spec asks for."""

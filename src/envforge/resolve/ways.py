@@ -31,7 +31,7 @@ class Way:
     def told(self) -> WayOut:
         """Say it."""
         return WayOut(
-            gives_up=tuple(reason_of(rule, rule.why(self.aimed_at)) for rule in self.rules),
+            gives_up=tuple(reason_of(rule, self.aimed_at) for rule in self.rules),
             gets=self.gets,
             hint=" and ".join(dict.fromkeys(rule.fix(self.aimed_at) for rule in self.rules)),
         )
@@ -50,15 +50,14 @@ def ways(inquiry: Inquiry, ruling: Ruling, mask: int | None = None) -> tuple[Way
 
 
 def _way(inquiry: Inquiry, ruling: Ruling, rules: tuple[Ruled, ...], members: int) -> Way | None:
-    wish = ruling.ranking.wish
-    candidate = max((ruling.candidate(index) for index in ruling.ranked(members)), key=wish)
+    candidate = ruling.candidate(ruling.wished(members))
     changes = tuple(change for rule in rules if (change := rule.change(candidate)))
     if len(changes) < len(rules):
         return Way(rules=rules, aimed_at=candidate, gets=candidate, changes=())
     after = tried(inquiry, ruling, changes)
     if not after.judged.admissible:
         return None
-    return Way(rules=rules, aimed_at=candidate, gets=after.candidate(after.ranked()[0]), changes=changes)
+    return Way(rules=rules, aimed_at=candidate, gets=after.candidate(after.best()), changes=changes)
 
 
 def ways_out(inquiry: Inquiry, ruling: Ruling) -> tuple[WayOut, ...]:
@@ -78,6 +77,7 @@ def tried(inquiry: Inquiry, ruling: Ruling, changes: tuple[Change, ...]) -> Ruli
     return inquiry.ask(*applied(changes, (ruling.spec, ruling.machines, inquiry.offers)))
 
 
-def reason_of(rule: Ruled, text: str) -> Reason:
-    """Make a rule's sentence a reason, with its owner and sources."""
-    return Reason(rule=rule.rule, text=text, owner=rule.owner, where=rule.where)
+def reason_of(rule: Ruled, candidate: Candidate, text: str | None = None) -> Reason:
+    """Say why a rule forbids a candidate (or ``text`` of it), with its owner and where its facts stand."""
+    told = rule.why(candidate) if text is None else text
+    return Reason(rule=rule.rule, text=told, owner=rule.owner, where=(*rule.where, *rule.provenance(candidate)))

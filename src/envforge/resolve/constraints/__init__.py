@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import lru_cache
 
@@ -18,6 +18,7 @@ from envforge.resolve.constraints.needs import EnoughGpus
 from envforge.resolve.constraints.pins import CudaPin, NotNewer, PythonPin, SourcePin, TorchPin
 from envforge.resolve.constraints.policy import GpuPolicy, policy_of
 from envforge.resolve.constraints.source import CompanionExists, PythonServed, SourceAnswers
+from envforge.resolve.constraints.stated import SpokenCuda
 from envforge.resolve.constraints.system import GlibcFloor, JetsonBuild, Platform
 
 __all__ = [
@@ -105,8 +106,19 @@ def machine_rules(machine: Machine, facts: Facts, hosts: tuple[str, ...] = ()) -
 
 
 def _of_driver(machine: Machine, facts: Facts, hosts: tuple[str, ...]) -> Iterator[Ruled]:
+    stated = "CONDA_OVERRIDE_CUDA" in overrides(machine)
+    if isinstance(machine.cuda_version, Dotted) and (stated or machine.driver is None):
+        yield SpokenCuda(cuda=machine.cuda_version, stated=stated, hosts=hosts)
+        if machine.driver is None:
+            return
     without = has_gpus(machine) is False
     yield DriverFloor(driver=machine.driver, scale=scale(machine), without_gpus=without, facts=facts, hosts=hosts)
+
+
+def overrides(machine: Machine) -> Mapping[str, str]:
+    """Give the variables by which the user states what a machine has, in the place of what was found."""
+    reading = machine.reading("overrides")
+    return reading.value if reading and isinstance(reading.value, Mapping) else {}
 
 
 def _of_cards(machine: Machine, facts: Facts, hosts: tuple[str, ...]) -> Iterator[Ruled]:
@@ -152,7 +164,9 @@ def has_gpus(machine: Machine) -> bool | None:
 
 
 def speaks(machine: Machine, facts: Facts) -> Dotted | None:
-    """Give the newest CUDA that a machine's driver speaks: as read, else as facts say of its branch."""
+    """Give the newest CUDA that a machine's driver speaks: as stated or read, else as facts say of its branch."""
+    if isinstance(machine.cuda_version, Dotted):
+        return machine.cuda_version
     if machine.driver is ABSENT or not isinstance(machine.driver, Driver):
         return None
     return machine.driver.cuda_version or _cuda_of_driver(facts, machine.driver.version)

@@ -56,6 +56,10 @@ class Ruled:
         """Say what is good about an allowed candidate in this rule's eyes; None when there is nothing to say."""
         return None
 
+    def provenance(self, candidate: Candidate, /) -> tuple[str, ...]:
+        """Say where the facts stand that the answer on this candidate rests on."""
+        return candidate.build.where if self.owner in ("card", "system") else ()
+
     @property
     def host(self) -> str:
         """Name the machines it speaks for: ``this machine``, ``a100`` or ``a100, v100 and 3 others``."""

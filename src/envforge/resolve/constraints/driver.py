@@ -61,6 +61,11 @@ class DriverFloor(Ruled):
         )
         return f"CUDA {cuda}: driver {self.driver.version} {how}"
 
+    def provenance(self, candidate: Candidate, /) -> tuple[str, ...]:
+        cuda = candidate.build.cuda
+        found = self.facts.drivers.floor(cuda, self.scale) if cuda else None
+        return (found[1],) if found else ()
+
     def _floor(self, candidate: Candidate) -> Dotted | None:
         cuda = candidate.build.cuda
         return least_driver(self.facts, cuda, self.scale) if cuda else None
