@@ -54,7 +54,7 @@ class Bench:
     def create(self, name: str, cache: str) -> None:
         """Make an environment from a lock-free start; the checks' time is told apart, since uv runs none."""
         prefix = self.top / "made"
-        self.spec.with_name("bench.yaml.lock.yaml").unlink(missing_ok=True)
+        self.spec.with_name("bench.lock.yaml").unlink(missing_ok=True)
         argv = [*ENVFORGE, "create", str(self.spec), "--prefix", str(prefix), "--json", "--yes"]
         document = json.loads(self.time(f"{name}, checks and all", argv, ENVFORGE_CACHE_DIR=str(self.top / cache)))
         whole = self.seconds[f"{name}, checks and all"][-1]

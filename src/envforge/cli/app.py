@@ -27,6 +27,7 @@ COMMANDS = {
     "plan": "plan:plan",
     "lock": "lock:lock",
     "verify": "verify:verify",
+    "doctor": "doctor:doctor",
     "detect": "detect:detect",
     "list": "environments:list_",
     "status": "environments:status",
@@ -35,6 +36,7 @@ COMMANDS = {
     "remove": "environments:remove",
     "rollback": "environments:rollback",
     "clean": "environments:clean",
+    "import": "import_:import_",
     "facts": "facts:facts",
     "schema": "schema:schema",
 }

@@ -14,12 +14,16 @@ Span = tuple[Style, str]
 
 @value
 class Line:
-    """One paragraph: ``label`` stands in its own column of ``width``, and ``body`` wraps to its right."""
+    """One paragraph: ``label`` stands in its own column of ``width``, and ``body`` wraps to its right.
+
+    What is ``whole`` never wraps, because it is there to be copied.
+    """
 
     body: tuple[Span, ...] = ()
     label: tuple[Span, ...] = ()
     width: int = 0
     indent: int = 0
+    whole: bool = False
 
 
 Page = tuple[Line, ...]
@@ -54,7 +58,7 @@ def item(text: str, *, mark: str = "•", style: Style = "quiet", indent: int = 
 
 def command(text: str, *, indent: int = 4) -> Line:
     """Make a line that people copy into a shell."""
-    return Line(body=(("code", text),), indent=indent)
+    return Line(body=(("code", text),), indent=indent, whole=True)
 
 
 def join(*parts: Iterable[Line]) -> Page:

@@ -88,7 +88,8 @@ def wrap(line: Line, out: Console, *, ascii_only: bool = False) -> list[Text]:
 
     left = line.indent + line.width
     body = styled(line.body, ascii_only=ascii_only)
-    pieces = [piece for each in body.split() for piece in broken(each, max(LEAST_WIDTH, out.width - left))]
+    width = max(LEAST_WIDTH, out.width - left)
+    pieces = [piece for each in body.split() for piece in ([each] if line.whole else broken(each, width))]
     label = styled(line.label, ascii_only=ascii_only)
     label.pad_right(max(line.width - label.cell_len, 1 if line.width else 0))
     laid = [Text.assemble(" " * line.indent, label, pieces[0])]

@@ -1,0 +1,134 @@
+"""`envforge doctor`: what stands in the way of GPU work, in causal order."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from envforge.cli.asking import named_machines, this_machine
+from envforge.cli.common import Answer, Machines, MaybeEnvironment, Name, Prefix, Talk, command
+from envforge.cli.dirs import find_dirs, find_one
+from envforge.errors import UsageError
+from envforge.facts import Facts, load_facts
+from envforge.model import Crashed, Environment, Finding, Machine, Patient, Rule, Skipped, Undetermined
+from envforge.report.doctor import doctor_page, doctor_shape
+from envforge.report.facts import table
+from envforge.report.page import Page
+
+Found = Finding | Skipped | Crashed | Undetermined
+ORDER = ("info", "advisory", "degraded", "blocker")
+
+
+class Purpose(StrEnum):
+    """Work whose checks are silent unless it is named."""
+
+    BUILD = "build"
+    TRAIN = "train"
+    MULTI_GPU = "multi-gpu"
+    CONTAINER = "container"
+
+
+class FailOn(StrEnum):
+    """The least severity that exits 1."""
+
+    ADVISORY = "advisory"
+    DEGRADED = "degraded"
+    BLOCKER = "blocker"
+
+
+For = Annotated[
+    list[Purpose] | None,
+    typer.Option("--for", envvar="ENVFORGE_FOR", help="Look also at what only this kind of work needs."),
+]
+Only = Annotated[
+    list[str] | None, typer.Option("--only", envvar="ENVFORGE_ONLY", metavar="ID", help="Ask only this rule.")
+]
+Skip = Annotated[
+    list[str] | None, typer.Option("--skip", envvar="ENVFORGE_SKIP", metavar="ID", help="Do not ask this rule.")
+]
+ListRules = Annotated[bool, typer.Option("--list", envvar="ENVFORGE_DOCTOR_LIST", help="List the rules, and stop.")]
+Least = Annotated[FailOn, typer.Option("--fail-on", envvar="ENVFORGE_FAIL_ON", help="Exit 1 from this severity on.")]
+
+
+@command(
+    examples=(
+        "envforge doctor",
+        "envforge doctor vision --for multi-gpu",
+        "envforge doctor --machine colleague.yaml -v",
+        "envforge doctor --json | jq '.data.findings[].id'",
+    )
+)
+def doctor(
+    talk: Talk,
+    environment: MaybeEnvironment = None,
+    name: Name = None,
+    prefix: Prefix = None,
+    machine: Machines = None,
+    purpose: For = None,
+    only: Only = None,
+    skip: Skip = None,
+    list_rules: ListRules = False,
+    fail_on: Least = FailOn.DEGRADED,
+) -> Answer:
+    """Say what is wrong with this machine or an environment, causes first, with what to do; change nothing.
+
+    With `--machine` it reads a recording of another machine. Exit 0 well, 1 a finding, 3 undetermined.
+    """
+    from envforge.doctor import examine, load_known, load_rules, verdict
+
+    rules = _chosen(load_rules(), only or [], skip or [])
+    if list_rules:
+        return Answer(data={"rules": [rule.id for rule in rules]}, page=lambda: _listed(rules))
+    facts = load_facts()
+    patient = _patient(facts, machine, _environment(environment, name, prefix))
+    opened = frozenset(each.value for each in purpose or ())
+    answers = tuple(examine(patient, rules, opened, load_known(facts)))
+    said, distro = verdict(answers, len(rules)), (patient.machine.os or "").split(" ")[0] or None
+    return Answer(
+        data=doctor_shape(said, answers),
+        page=lambda: doctor_page(said, answers, distro=distro, verbose=talk.verbose > 0),
+        exit=_exit(said, answers, fail_on),
+    )
+
+
+def _chosen(rules: tuple[Rule, ...], only: list[str], skip: list[str]) -> tuple[Rule, ...]:
+    """Pick rules by id. Raises UsageError for an id that no rule has."""
+    known = {rule.id for rule in rules}
+    for name in (*only, *skip):
+        if name not in known:
+            from difflib import get_close_matches
+
+            hints = tuple(f"did you mean `{near}`?" for near in get_close_matches(name, known, n=1))
+            raise UsageError(f"no rule is called `{name}`", (), (*hints, "`envforge doctor --list` shows them"))
+    return tuple(rule for rule in rules if (not only or rule.id in only) and rule.id not in skip)
+
+
+def _environment(environment: str | None, name: str | None, prefix: Path | None) -> Environment | None:
+    from envforge.provision import find_environment
+
+    dirs = find_dirs()
+    return find_environment(environment, dirs.envs, dirs.registry) if environment else find_one(dirs, name, prefix)
+
+
+def _patient(facts: Facts, given: list[str] | None, environment: Environment | None) -> Patient:
+    """Put the patient together: one machine, and what was last proven in the environment."""
+    machines: tuple[Machine, ...] = tuple(each for word in given or () for each in named_machines(word, facts))
+    if len(machines) > 1:
+        names = ", ".join(f"`{each.name}`" for each in machines)
+        raise UsageError(f"the doctor sees one machine at a time, not {names}")
+    machine = machines[0] if machines else this_machine()
+    return Patient(machine=machine, smoke=environment.verified if environment else None)
+
+
+def _exit(said: str, answers: tuple[Found, ...], least: FailOn) -> int:
+    heaviest = max((ORDER.index(each.severity) for each in answers if isinstance(each, Finding)), default=0)
+    if heaviest >= ORDER.index(least.value):
+        return 1
+    return 3 if said == "undetermined" else 0
+
+
+def _listed(rules: tuple[Rule, ...]) -> Page:
+    return table(("rule", "severity", "title"), [(rule.id, rule.severity, rule.title) for rule in rules])

@@ -1,0 +1,46 @@
+"""`doctor` on the real host and on recorded machines."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.calling import envelope, envforge
+
+ROOT = Path(__file__).parents[2]
+RECORDINGS = ROOT / "tests/machines/recordings"
+NOUVEAU = RECORDINGS / "nouveau-has-the-card.yaml"
+
+
+def test_the_real_host_gets_a_verdict():
+    document = envelope(envforge("doctor", "--json"))
+    assert document["data"]["verdict"] in {"healthy", "advisory", "degraded", "blocked", "undetermined"}
+    assert [] == document["data"]["crashed"]
+
+
+def test_an_ill_machine_exits_1_and_names_the_cause():
+    document = envelope(envforge("doctor", "--machine", NOUVEAU, "--json"))
+    assert (1, "blocked") == (document["exit"], document["data"]["verdict"])
+    assert ["nouveau-owns-gpu"] == [each["id"] for each in document["data"]["findings"]]
+
+
+def test_a_rule_can_be_left_out_or_asked_alone():
+    without = envelope(envforge("doctor", "--machine", NOUVEAU, "--skip", "nouveau-owns-gpu", "--json"))["data"]
+    assert "nouveau-owns-gpu" not in {each["id"] for each in without["findings"]}
+    alone = envelope(envforge("doctor", "--machine", NOUVEAU, "--only", "nouveau-owns-gpu", "--json"))["data"]
+    assert ["nouveau-owns-gpu"] == [each["id"] for each in alone["findings"]]
+
+
+def test_the_rules_are_listed():
+    assert "nouveau-owns-gpu" in envforge("doctor", "--list").stdout
+
+
+@pytest.mark.parametrize(
+    "words", [("--only", "nouveau-owns-gpus"), ("--machine", ROOT / "no.yaml"), ("no-such-environment",)]
+)
+def test_what_cannot_be_examined_exits_2(words, tmp_path):
+    done = envforge("doctor", *words, HOME=str(tmp_path))
+    assert (2, "", 1) == (done.returncode, done.stdout, done.stderr.count("error: "))
+
+
+def test_a_misspelled_rule_is_guessed():
+    assert "hint: did you mean `nouveau-owns-gpu`?" in envforge("doctor", "--only", "nouveau-owns-gpus").stderr
