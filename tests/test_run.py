@@ -141,3 +141,10 @@ def alive(pid):
     """Say whether a process still works; one that nobody has reaped does not."""
     status = Path(f"/proc/{pid}/status")
     return status.exists() and "State:\tZ" not in status.read_text()
+
+
+def test_lines_of_stderr_are_told_as_they_come_and_kept():
+    told = []
+    code = "import sys; print('out'); print('one', file=sys.stderr); print('two', file=sys.stderr)"
+    done = run([sys.executable, "-c", code], deadline_s=20, tell=told.append)
+    assert (["one", "two"], "out\n", "one\ntwo\n") == (told, done.stdout, done.stderr)

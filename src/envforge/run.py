@@ -14,6 +14,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
@@ -50,10 +51,12 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: str | None = None,
     stdin: str = "",
+    tell: Callable[[str], None] | None = None,
 ) -> Completed:
     """Run a program in its own session until it ends or the deadline passes; then kill its whole group.
 
-    Never raises for a failing program; raises EngineFailed when it cannot be started.
+    ``tell`` gets each line of its stderr as it comes, from a thread. Never raises for a failing program; raises
+    EngineFailed when it cannot be started.
     """
     began = time.monotonic()
     try:
@@ -71,6 +74,7 @@ def run(
     except OSError as error:
         raise EngineFailed(f"`{argv[0]}` cannot be started: {error.strerror}", (str(argv[0]),)) from error
     timed_out = False
+    listener = _Listener(child, tell) if tell else None
     try:
         out, err = child.communicate(stdin, timeout=deadline_s)
     except subprocess.TimeoutExpired:
@@ -83,10 +87,34 @@ def run(
         argv=tuple(str(part) for part in argv),
         returncode=child.returncode,
         stdout=out,
-        stderr=err,
+        stderr=listener.heard() if listener else err,
         took_s=time.monotonic() - began,
         timed_out=timed_out,
     )
+
+
+class _Listener:
+    """Reads a child's stderr line by line, in place of ``communicate``."""
+
+    def __init__(self, child: subprocess.Popen[str], tell: Callable[[str], None]) -> None:
+        self._stream, child.stderr = child.stderr, None
+        self._lines: list[str] = []
+        self._tell = tell
+        self._thread = threading.Thread(target=self._listen, daemon=True)
+        self._thread.start()
+
+    def _listen(self) -> None:
+        with suppress(ValueError):
+            for line in self._stream or ():
+                self._lines.append(line)
+                self._tell(line.rstrip("\n"))
+
+    def heard(self) -> str:
+        """Give all that was heard once the child has ended; a grandchild that holds the pipe is not waited for."""
+        self._thread.join(GRACE_S)
+        if self._stream and not self._thread.is_alive():
+            self._stream.close()
+        return "".join(self._lines)
 
 
 def _end(child: subprocess.Popen[str]) -> tuple[str, str]:

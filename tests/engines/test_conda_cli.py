@@ -13,10 +13,11 @@ import pytest
 
 from channel.served import Served
 from channel.wheelhouse import Channel
+from envforge.engines import make_engine
 from envforge.engines.cli_output import artefacts_of, failure, last_json
 from envforge.engines.conda_cli import CondaCli, find_tool
 from envforge.engines.rattler import RattlerEngine
-from envforge.errors import BadArtefact, EngineFailed, SpecError, Unreachable, Unsatisfiable
+from envforge.errors import BadArtefact, EngineFailed, SpecError, Unreachable, Unsatisfiable, UsageError
 from envforge.model import Engine, Locked, Plan, Progress
 
 MakePlan = Callable[..., Plan]
@@ -258,3 +259,15 @@ def test_condas_two_halves_of_an_answer_are_put_together() -> None:
 def test_the_last_document_of_several_counts() -> None:
     assert {"b": 1} == last_json('{"fetch": 1}\0\n{"b": 1}\n')
     assert {} == last_json("Killed\n")
+
+
+def test_engines_are_made_by_name(tmp_path: Path) -> None:
+    program = tmp_path / "bin" / "mamba"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    here = {"PATH": str(program.parent)}
+    assert ["rattler", "mamba"] == [make_engine(name, tmp_path, environ=here).name for name in ("auto", "mamba")]
+    for name, says in (("conda", "engine `conda` is not on this computer"), ("snail", "engine `snail` is not known")):
+        with pytest.raises(UsageError, match=says):
+            make_engine(name, tmp_path, environ=here)

@@ -17,7 +17,7 @@ from channel.wheelhouse import Channel
 from envforge.engines.pins import python_pins
 from envforge.engines.rattler import RattlerEngine
 from envforge.engines.settings import Settings
-from envforge.engines.uv import UvEngine
+from envforge.engines.uv import Gauge, UvEngine
 from envforge.errors import BadArtefact, EngineFailed, SpecError, Unreachable, Unsatisfiable
 from envforge.model import Dotted, Interpreter, Locked, Plan, Progress
 
@@ -199,6 +199,16 @@ def test_scripts_in_a_conda_prefix_say_the_final_path(
     code = "import importlib.metadata as m; print(all(f.read_binary() is not None for f in m.files('sympy') if 'isympy' in str(f)))"
     subprocess.run([final / "bin/python", "-c", code], check=True, capture_output=True)
     assert 0 == subprocess.run([final / "bin/isympy", "--help"], capture_output=True, check=False).returncode
+
+
+def test_downloads_are_told_as_uv_tells_them() -> None:
+    told: list[Progress] = []
+    wheels = tuple(replace(package(name, "1"), kind="wheel", size_bytes=size) for name, size in (("a-b", 5), ("c", 7)))
+    gauge = Gauge(wheels, told.append)
+    for line in ("Resolved 2 packages in 1ms", "Downloading a-b (5.0MiB)", " Downloaded a-b", " + c==1"):
+        gauge.hear(line)
+    gauge.finish()
+    assert [(0, 12), (0, 12), (5, 12), (12, 12)] == [(step.done_bytes, step.total_bytes) for step in told]
 
 
 @pytest.mark.parametrize("over", ["file", "http"])

@@ -6,8 +6,12 @@ Each speaks a small protocol of `envforge.model`, so that any engine installs wh
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, cast
+
+from envforge.errors import UsageError
+from envforge.model import Engine
 
 if TYPE_CHECKING:
     from envforge.engines.settings import Settings
@@ -35,6 +39,34 @@ def ask(
     asked = questions(spec.sources, spec.channels, spec.indexes, spec.find_links, told)
     deadline_s = DEADLINE_S if timeout_s is None else timeout_s
     return ask_sources(asked, subdir, told, cache or default_cache(), deadline_s=deadline_s, offline=offline)
+
+
+def make_engine(
+    name: str,
+    cache: Path,
+    *,
+    offline: bool = False,
+    timeout_s: float | None = None,
+    environ: Mapping[str, str] | None = None,
+) -> Engine:
+    """Make the engine for conda packages: ``auto`` and ``rattler`` are built in, others are found on this computer.
+
+    Raises UsageError for a program that is not there, and for a name that is none.
+    """
+    from envforge.engines.conda_cli import CondaCli, find_tool
+    from envforge.engines.rattler import RattlerEngine
+
+    here = os.environ if environ is None else environ
+    more = {} if timeout_s is None else {"deadline_s": timeout_s}
+    if name in ("auto", "rattler"):
+        return RattlerEngine(cache, offline=offline, environ=here, **more)
+    if name not in ("conda", "mamba", "micromamba"):
+        raise UsageError(f"engine `{name}` is not known", (), ("`--engine rattler` is built in",))
+    tool = cast(Literal["conda", "mamba", "micromamba"], name)
+    program = find_tool(tool, here)
+    if program is None:
+        raise UsageError(f"engine `{name}` is not on this computer", (), ("`--engine rattler` is built in",))
+    return CondaCli(tool, [str(program)], cache, offline=offline, environ=here, **more)
 
 
 def default_cache() -> Path:

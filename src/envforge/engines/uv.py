@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+
+from packaging.utils import canonicalize_name
 
 from envforge.engines.pins import python_pins, write_stand_ins
 from envforge.engines.places import local_path
@@ -99,28 +101,59 @@ class UvEngine:
         wheels = tuple(each for each in artefacts if each.kind == "wheel")
         if not wheels:
             return
-        total = sum(each.size_bytes or 0 for each in wheels) or None
-        emit(Progress(phase="wheels", subject=f"{len(wheels)} wheels", total_bytes=total))
         where = stage.absolute()
         lines = "".join(f"{each.name} @ {each.url} --hash=sha256:{each.sha256}\n" for each in wheels)
         arguments = ["pip", "install", "--no-deps", "--require-hashes", "--no-build", "--python"]
         arguments += [str(where / "bin" / "python"), "--requirements", "-"]
-        done = self._run(arguments, self._remembered(), INSTALL_DEADLINE_S, lines)
+        gauge = Gauge(wheels, emit)
+        done = self._run(arguments, self._remembered(), INSTALL_DEADLINE_S, lines, gauge.hear)
         if not done.ok:
             raise install_failure(done, wheels)
         settle(where, final.absolute())
-        emit(Progress(phase="wheels", subject=f"{len(wheels)} wheels", done_bytes=total, total_bytes=total))
+        gauge.finish()
 
     def _remembered(self) -> Indexes:
         """Give the user's own indexes: credentials in their URLs serve downloads from the same hosts."""
         told = self.settings
         return Indexes(torch=None, ordered=told.extra_indexes, default=told.default_index, find_links=())
 
-    def _run(self, arguments: Sequence[str], indexes: Indexes, deadline_s: float, stdin: str = "") -> Completed:
+    def _run(
+        self,
+        arguments: Sequence[str],
+        indexes: Indexes,
+        deadline_s: float,
+        stdin: str = "",
+        tell: Callable[[str], None] | None = None,
+    ) -> Completed:
         env = environment(self.settings, indexes, self._cache / "uv", self._environ)
         env.setdefault("UV_HTTP_TIMEOUT", TIMEOUT_S)
         offline = ["--offline"] if self._offline else []
-        return run([find_uv(), *arguments, *offline], deadline_s=deadline_s, env=env, stdin=stdin)
+        return run([find_uv(), *arguments, *offline], deadline_s=deadline_s, env=env, stdin=stdin, tell=tell)
+
+
+class Gauge:
+    """Progress of an installation by what uv says: ``Downloading torch (182.9MiB)``, `` Downloaded torch``."""
+
+    def __init__(self, wheels: tuple[Locked, ...], emit: Emit) -> None:
+        self._sizes = {each.name: each.size_bytes or 0 for each in wheels}
+        self._total, self._done, self._emit = sum(self._sizes.values()) or None, 0, emit
+        self._say(f"{len(wheels)} wheels")
+
+    def hear(self, line: str) -> None:
+        """Take one line of uv's."""
+        verb, _, rest = line.strip().partition(" ")
+        if verb in ("Downloading", "Downloaded") and rest:
+            name = canonicalize_name(rest.split()[0])
+            self._done += self._sizes.pop(name, 0) if verb == "Downloaded" else 0
+            self._say(name)
+
+    def finish(self) -> None:
+        """Say that all is there, what came from the cache included."""
+        self._done = self._total or 0
+        self._say("")
+
+    def _say(self, subject: str) -> None:
+        self._emit(Progress(phase="wheels", subject=subject, done_bytes=self._done, total_bytes=self._total))
 
 
 NOWHERE = Indexes(torch=None, ordered=(), default=None, find_links=())
