@@ -16,7 +16,8 @@ class DriverFloor(Ruled):
     """The driver reaches the CUDA family's minimum (minor-version compatibility), or its libcuda speaks that CUDA.
 
     ``scale`` is the subdir whose version numbers the driver has: Windows' on WSL. A machine without GPUs may import
-    a CUDA wheel without any driver; conda's CUDA builds demand one (``__cuda``).
+    a CUDA wheel without any driver; conda's CUDA builds demand one (``__cuda``). A branch alone, ``580``, stands for
+    its newest release.
     """
 
     rule: ClassVar[str] = "driver-floor"
@@ -36,7 +37,7 @@ class DriverFloor(Ruled):
         floor = least_driver(self.facts, build.cuda, self.scale)
         if self.driver is None or floor is None:
             return None
-        return self.driver.version >= floor or (self.driver.cuda_version or _NO_CUDA) >= build.cuda
+        return _reaches(self.driver.version, floor) or (self.driver.cuda_version or _NO_CUDA) >= build.cuda
 
     def why(self, candidate: Candidate, /) -> str:
         there = "none" if self.driver is ABSENT else getattr(self.driver, "version", "an unknown one")
@@ -77,6 +78,11 @@ class DriverFloor(Ruled):
 
 
 _NO_CUDA = Dotted("0")
+
+
+def _reaches(version: Dotted, floor: Dotted) -> bool:
+    branch_alone = len(version.parts) == 1
+    return version >= floor or (branch_alone and version.major == floor.major)
 
 
 @lru_cache(maxsize=1024)
