@@ -74,4 +74,4 @@ def docs(session: nox.Session) -> None:
     if "serve" in session.posargs:
         session.run("mkdocs", "serve", "-f", "docs/site/mkdocs.yml")
     else:
-        session.run("mkdocs", "build", "-f", "docs/site/mkdocs.yml", "-d", str(Path(session.create_tmp()) / "site"))
+        session.run("mkdocs", "build", "-f", "docs/site/mkdocs.yml", "-d", str(Path(session.create_tmp()).resolve() / "site"))

@@ -89,3 +89,8 @@ def test_control_characters_in_foreign_text_never_reach_the_terminal():
     text = shown((prose("torch\x1b]0;owned\x07 2.13\r\x0b\n" + "word " * 20),), COLUMNS="30")
     assert "torch]0;owned 2.13" == text.splitlines()[0]
     assert 20 == text.count("word")
+
+
+def test_a_bound_stays_with_its_number_and_keeps_its_blank():
+    lines = shown((prose("a driver that is not older than ≥ 525.60.13 is there"),), COLUMNS="34").splitlines()
+    assert ["a driver that is not older than", "≥ 525.60.13 is there"] == lines

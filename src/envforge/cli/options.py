@@ -30,7 +30,7 @@ class EngineName(StrEnum):
 SpecFile = Annotated[
     Path, typer.Argument(metavar="SPEC", envvar="ENVFORGE_SPEC", help="The spec, a YAML file.", show_default=False)
 ]
-SpecFiles = Annotated[list[Path], typer.Argument(metavar="SPEC", help="Specs, YAML files.", show_default=False)]
+SpecFiles = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Specs, YAML files.", show_default=False)]
 EnvironmentName = Annotated[
     str, typer.Argument(metavar="ENV", envvar="ENVFORGE_ENV", help="An environment's name, or the path of its prefix.")
 ]

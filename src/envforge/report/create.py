@@ -20,8 +20,10 @@ def created_page(environment: Environment, lock: Path, *, changed: bool, inside:
     """
     report = environment.verified
     style, words = VERDICTS[report.verdict] if report else ("warn", "not checked on this machine")
-    done = "is ready" if changed else "is ready already; nothing changed"
-    head = Line(body=(("title", environment.name), ("", f" {done}: "), (style, words)))
+    done = "is ready" if report and report.verdict == "pass" else "stands, but is not ready"
+    head = Line(
+        body=(("title", environment.name), ("", f" {done}{'' if changed else ' (nothing changed)'}: "), (style, words))
+    )
     rows = (
         row("torch", candidate_text(environment.section.candidate), width=LABELS),
         row("prefix", str(environment.prefix), width=LABELS),

@@ -104,9 +104,10 @@ def broken(text: Text, width: int) -> list[Text]:
     wrapper = TextWrapper(
         width, break_long_words=False, break_on_hyphens=False, expand_tabs=False, replace_whitespace=False
     )
+    plain = text.plain.replace("≥ ", "≥\N{NO-BREAK SPACE}")
     offsets, place = [], 0
-    for piece in wrapper.wrap(text.plain)[:-1]:
-        place = text.plain.index(piece, place) + len(piece)
+    for piece in wrapper.wrap(plain)[:-1]:
+        place = plain.index(piece, place) + len(piece)
         place += len(text.plain[place:]) - len(text.plain[place:].lstrip())
         offsets.append(place)
     return list(text.divide(offsets))
