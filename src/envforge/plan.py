@@ -218,6 +218,8 @@ def _macos(machine: Machine, subdir: str) -> str:
 
 
 def _speaks(machine: Machine, facts: PlanFacts) -> Dotted | None:
+    if isinstance(machine.cuda_version, Dotted):
+        return machine.cuda_version
     if not isinstance(machine.driver, Driver):
         return None
     return machine.driver.cuda_version or facts.cuda_of_driver(machine.driver.version)
