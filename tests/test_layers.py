@@ -12,7 +12,7 @@ ROWS = [
     {"model", "errors"},
     {"wire", "run"},
     {"facts", "spec", "plan", "lock"},
-    {"detect", "resolve", "engines", "provision", "verify", "doctor", "report"},
+    {"detect", "foreign", "resolve", "engines", "provision", "verify", "doctor", "report"},
     {"cli"},
 ]
 HOMES = {

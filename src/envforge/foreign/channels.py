@@ -1,0 +1,62 @@
+"""Conda channels and wheel indexes by the names that envforge knows them by."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from envforge.foreign.nouns import Foreign, Remark
+from envforge.foreign.variants import page_of
+from envforge.plan import OLD_CHANNEL, OLD_CHANNEL_PARTNER
+
+ANACONDA = frozenset({"defaults", "anaconda", "main", "r", "msys2", "free", "pro"})
+_PUBLIC_HOSTS = re.compile(
+    r"https?://(?:conda\.anaconda\.org|(?:repo\.)?prefix\.dev|[^/]+/(?:.*/)?anaconda/cloud)/(.+?)/?$"
+)
+
+
+def channel_name(channel: str) -> str | None:
+    """Give a channel's short name or URL, the old PyTorch channel by its URL; None for Anaconda's own defaults."""
+    if re.match(r"https?://repo\.anaconda\.com/", channel):
+        return None
+    match = _PUBLIC_HOSTS.match(channel)
+    name = match[1] if match else channel.rstrip("/")
+    if name in ANACONDA or name in {"nodefaults", "local"}:
+        return None
+    return {"pytorch": OLD_CHANNEL, "nvidia": "nvidia"}.get(name, name)
+
+
+def known_channels(foreign: Foreign) -> tuple[str, ...]:
+    """Give the file's channels, each once, as envforge names them."""
+    return tuple(dict.fromkeys(filter(None, map(channel_name, foreign.channels))))
+
+
+def spec_channels(foreign: Foreign, source: str) -> tuple[str, ...]:
+    """Give the channels of the spec: conda-forge stands in for Anaconda's own, torch's own is left to the plan."""
+    own = {OLD_CHANNEL, OLD_CHANNEL_PARTNER, "nvidia"} if source == OLD_CHANNEL else set()
+    kept = tuple(each for each in known_channels(foreign) if each not in own)
+    return kept if "conda-forge" in kept else (*kept, "conda-forge")
+
+
+def channel_remarks(foreign: Foreign) -> Iterator[Remark]:
+    """Say which channels are not carried."""
+    left = [each for each in foreign.channels if channel_name(each) is None and each not in {"nodefaults", "local"}]
+    if left:
+        yield Remark(
+            text=f"channel `{left[0]}` is Anaconda's own: `conda-forge` stands in for it", where=foreign.origin
+        )
+
+
+def spec_indexes(foreign: Foreign, tied: Iterable[str]) -> tuple[str, ...]:
+    """Give the wheel indexes that are not torch's own, as uv orders them: extra ones before the default."""
+    found = (*tied, *foreign.indexes, foreign.default_index or "pypi")
+    kept = tuple(
+        dict.fromkeys(each.rstrip("/") for each in found if page_of(each) is None and not each.endswith(".whl"))
+    )
+    return kept or ("pypi",)
+
+
+def spec_links(foreign: Foreign) -> tuple[str, ...]:
+    """Give the find-links places that are not torch's own; a relative path begins with ``./``."""
+    kept = (each for each in foreign.find_links if page_of(each) is None)
+    return tuple(each if re.match(r"[a-z]+://|[./~]", each) else f"./{each}" for each in kept)

@@ -1,0 +1,207 @@
+"""``pyproject.toml``: PEP 621, with uv's, poetry's or pixi's tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from envforge.errors import SpecError, UsageError
+from envforge.foreign.nouns import Foreign, Remark, Wanted
+from envforge.foreign.pixi import read_manifest
+from envforge.foreign.requirements import DEEPEST, wheel_package
+from envforge.foreign.toml import Dependency, Toml, dependency
+from envforge.foreign.versions import from_poetry
+from envforge.foreign.wheel_markers import holds_on_linux
+
+
+def read_pyproject(text: str, origin: str, environment: str | None, extras: tuple[str, ...]) -> Foreign:
+    """Read a ``pyproject.toml``; ``extras`` are optional dependencies and dependency groups to take along.
+
+    Raises SpecError with a place, UsageError for an extra or an environment that is not there.
+    """
+    toml = Toml(text, origin)
+    project, poetry = toml.table("project"), toml.table("tool", "poetry")
+    if not project and not poetry and not toml.table("tool", "pixi"):
+        raise SpecError("there is no table `[project]`, `[tool.poetry]` or `[tool.pixi]`", (origin,))
+    found = _read_poetry(toml) if poetry.get("dependencies") else _read_project(toml, extras)
+    if not toml.table("tool", "pixi"):
+        return found
+    pixi = read_manifest(toml, ("tool", "pixi"), environment)
+    return replace(
+        pixi,
+        name=pixi.name or found.name,
+        wanted=(*pixi.wanted, *found.wanted),
+        python=pixi.python or found.python,
+        left_out=(*pixi.left_out, *found.left_out),
+    )
+
+
+def _read_project(toml: Toml, extras: tuple[str, ...]) -> Foreign:
+    listed = [*_listed(toml, ("project", "dependencies")), *_chosen(toml, extras)]
+    sources, indexes = _sources(toml), _uv_indexes(toml)
+    wanted = [_sourced(each, sources.get(each.name, ()), indexes) for each in listed]
+    open_indexes = [each for each in indexes.values() if not each.get("explicit")]
+    own = toml.text("tool", "uv", "index-url")
+    default = next((each["url"] for each in open_indexes if each.get("default")), own)
+    return Foreign(
+        origin=toml.origin,
+        name=toml.text("project", "name") or "",
+        wanted=tuple(each for each in wanted if each is not None),
+        python=_requires_python(toml),
+        indexes=(
+            *(each["url"] for each in open_indexes if not each.get("default")),
+            *toml.texts("tool", "uv", "extra-index-url"),
+        ),
+        default_index=default,
+        find_links=toml.texts("tool", "uv", "find-links"),
+        exclude_newer=toml.text("tool", "uv", "exclude-newer"),
+        left_out=(
+            *_local(toml, sources),
+            *(_not_chosen(toml, extras)),
+        ),
+    )
+
+
+def _requires_python(toml: Toml) -> Wanted | None:
+    path = ("project", "requires-python")
+    version = toml.text(*path)
+    return (
+        Wanted(kind="wheel", name="python", text=version, version=version, where=toml.where(*path)) if version else None
+    )
+
+
+def _listed(toml: Toml, path: tuple[str, ...], depth: int = 0) -> Iterator[Wanted]:
+    """Read a list of requirements, groups that it includes too."""
+    for line in toml.mixed(*path):
+        if isinstance(line, str):
+            yield wheel_package(line, toml.where(*path, literal=line))
+        elif "include-group" in line and depth < DEEPEST:
+            yield from _listed(toml, ("dependency-groups", str(line["include-group"])), depth + 1)
+
+
+def _chosen(toml: Toml, extras: tuple[str, ...]) -> Iterator[Wanted]:
+    for extra in extras:
+        path = next((each for each in _extra_paths(toml) if each[-1] == extra), None)
+        if path is None:
+            known = ", ".join(f"`{each[-1]}`" for each in _extra_paths(toml)) or "none"
+            raise UsageError(f"there is no extra or group `{extra}`", (toml.origin,), (f"there are {known}",))
+        yield from _listed(toml, path)
+
+
+def _extra_paths(toml: Toml) -> Iterator[tuple[str, ...]]:
+    yield from (("project", "optional-dependencies", name) for name in toml.table("project", "optional-dependencies"))
+    yield from (("dependency-groups", name) for name in toml.table("dependency-groups"))
+
+
+def _not_chosen(toml: Toml, extras: tuple[str, ...]) -> Iterator[Remark]:
+    for path in _extra_paths(toml):
+        if path[-1] not in extras:
+            yield Remark(text=f"`{path[-1]}` is optional: take it with `--extra {path[-1]}`", where=toml.where(*path))
+
+
+def _uv_indexes(toml: Toml) -> dict[str, Dependency]:
+    found = toml.tables("tool", "uv", "index")
+    if not all("url" in each for each in found):
+        raise SpecError("an entry of `tool.uv.index` has no `url`", (toml.where("tool", "uv", "index"),))
+    return {each.get("name", str(at)): each for at, each in enumerate(found)}
+
+
+def _sources(toml: Toml) -> dict[str, tuple[Dependency, ...]]:
+    """Give the sources that ``[tool.uv.sources]`` says for each package: one, or several with markers."""
+    path = ("tool", "uv", "sources")
+    return {
+        canonicalize_name(name): tuple(
+            dependency(each, toml.where(*path, name), "index")
+            for each in (found if isinstance(found, list) else [found])
+        )
+        for name, found in toml.table(*path).items()
+    }
+
+
+def _sourced(wanted: Wanted, source: tuple[Dependency, ...], indexes: Mapping[str, Dependency]) -> Wanted | None:
+    """Tie a package to its source in ``[tool.uv.sources]``: the one for Linux; None for a local project."""
+    here = [each for each in source if holds_on_linux(each.get("marker", ""))]
+    for each in (*(each for each in here if "extra" not in each), *here):
+        if "path" in each or "workspace" in each:
+            return None
+        if "git" in each:
+            revision = next((f"@{each[key]}" for key in ("rev", "tag", "branch") if key in each), "")
+            text = f"{Requirement(wanted.text).name} @ git+{each['git']}{revision}"
+            return replace(wanted, text=text)
+        if each.get("index") in indexes:
+            return replace(wanted, index=indexes[each["index"]]["url"])
+    return wanted
+
+
+def _local(toml: Toml, sources: Mapping[str, tuple[Dependency, ...]]) -> Iterator[Remark]:
+    for name, source in sources.items():
+        if any("path" in each or "workspace" in each for each in source):
+            yield Remark(
+                text=f"`{name}` is a local project: install it afterwards",
+                where=toml.where("tool", "uv", "sources", name),
+            )
+
+
+def _read_poetry(toml: Toml) -> Foreign:
+    path = ("tool", "poetry", "dependencies")
+    table = dict(toml.table(*path))
+    python = table.pop("python", None)
+    pages = {each.get("name", ""): each.get("url") for each in toml.tables("tool", "poetry", "source")}
+    found = [_poetry_package(toml, name, each, pages) for name, each in table.items()]
+    groups = toml.table("tool", "poetry", "group")
+    return Foreign(
+        origin=toml.origin,
+        name=toml.text("tool", "poetry", "name") or toml.text("project", "name") or "",
+        wanted=tuple(each for each in found if isinstance(each, Wanted)),
+        python=_poetry_python(toml, python),
+        left_out=(
+            *(each for each in found if isinstance(each, Remark)),
+            *(
+                Remark(text=f"group `{name}` is optional", where=toml.where("tool", "poetry", "group", name))
+                for name in groups
+            ),
+        ),
+    )
+
+
+def _poetry_python(toml: Toml, version: Any) -> Wanted | None:
+    where = toml.where("tool", "poetry", "dependencies", "python")
+    specifier = _poetry_version(str(version), where) if version else None
+    return (
+        None
+        if specifier is None
+        else Wanted(kind="wheel", name="python", text=specifier, version=specifier, where=where)
+    )
+
+
+def _poetry_version(version: str, where: str) -> str | None:
+    try:
+        specifier = from_poetry(version)
+    except ValueError as error:
+        raise SpecError(str(error), (where,)) from None
+    return None if specifier is None else str(specifier)
+
+
+def _poetry_package(toml: Toml, name: str, found: Any, pages: Mapping[str, str | None]) -> Wanted | Remark:
+    where = toml.where("tool", "poetry", "dependencies", name)
+    choices = [dependency(each, where) for each in (found if isinstance(found, list) else [found])]
+    plain = next((each for each in choices if holds_on_linux(_poetry_marker(each))), {})
+    if "path" in plain or plain.get("optional"):
+        return Remark(text=f"`{name}` is {'a local project' if 'path' in plain else 'optional'}", where=where)
+    extras = f"[{plain['extras']}]" if plain.get("extras") else ""
+    if "git" in plain or "url" in plain:
+        revision = next((f"@{plain[key]}" for key in ("rev", "tag", "branch") if key in plain), "")
+        url = plain["url"] if "url" in plain else f"git+{plain['git']}{revision}"
+        return wheel_package(f"{name}{extras} @ {url}", where)
+    version = _poetry_version(plain.get("version", "*"), where) or ""
+    package = wheel_package(f"{name}{extras}{version}", where, pages.get(plain.get("source", "")))
+    return replace(package, name=canonicalize_name(name))
+
+
+def _poetry_marker(table: Dependency) -> str:
+    platform = table.get("platform")
+    return table.get("markers", f"sys_platform == '{platform}'" if platform else "")

@@ -1,0 +1,166 @@
+"""What a foreign file asks for -> a spec, and what could not be carried over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import PurePath
+
+from packaging.specifiers import SpecifierSet
+from packaging.version import Version
+
+from envforge.facts import Facts
+from envforge.foreign.channels import channel_remarks, spec_channels, spec_indexes, spec_links
+from envforge.foreign.nouns import Foreign, Imported, Remark, Wanted
+from envforge.foreign.torch import (
+    COMPANIONS,
+    CONDA_TORCH,
+    CPU_ONLY,
+    CUDA_NAMES,
+    PLATFORM,
+    TOOLKITS,
+    Torch,
+    read_torch,
+    version_of,
+)
+from envforge.model import Needs, Spec, Versions
+from envforge.spec.complaints import Mistake
+from envforge.spec.words import match_spec, moment, requirement
+
+OWN = frozenset({"python", "pip", "torch", "pytorch-mutex"}) | CONDA_TORCH | CPU_ONLY | CUDA_NAMES | TOOLKITS
+_TORCHS_OWN = re.compile(r"nvidia-[a-z]+.*-cu\d+$|nvidia-(nccl|nvshmem|cusparselt)|(pytorch-)?triton$")
+
+
+def translate(foreign: Foreign, facts: Facts) -> Imported:
+    """Make the spec. Raises SpecError with the place of a version that a spec cannot say."""
+    torch = read_torch(foreign, facts)
+    companions, pinned = _companions(foreign, torch.torch)
+    wanted = torch.torch or _torch_of(pinned, facts)
+    passed = [_passed(each, torch) for each in foreign.wanted if each.name not in (*companions, *OWN)]
+    kept = [each for each in passed if isinstance(each, Wanted)]
+    python, python_remarks = _python(foreign.python or _conda_python(foreign))
+    exclude_newer, undated = _moment(foreign)
+    spec = Spec(
+        name=_name(foreign),
+        origin=foreign.origin,
+        python=python,
+        torch=wanted,
+        companions=companions,
+        cuda="none" if torch.cuda == "none" else Versions(torch.cuda) if torch.cuda else "auto",
+        gpu="required" if torch.gpu == "required" else None,
+        sources=torch.sources,
+        channels=spec_channels(foreign, torch.sources[0]),
+        indexes=spec_indexes(foreign, (each.index for each in kept if each.index)),
+        find_links=spec_links(foreign),
+        conda=_texts(kept, "conda"),
+        wheels=_texts(kept, "wheel"),
+        toolkit=torch.cuda != "none" and any(each.name in TOOLKITS for each in foreign.wanted),
+        needs=Needs(capability=SpecifierSet(f">={foreign.capability}") if foreign.capability else None),
+        variables=tuple(pair for pair in foreign.variables if _is_variable(pair[0])),
+        exclude_newer=exclude_newer,
+    )
+    left = (*foreign.left_out, *torch.left_out, *(each for each in passed if isinstance(each, Remark)))
+    return Imported(
+        spec=spec,
+        taken=(*foreign.taken, *torch.taken, *_paired(pinned, torch.torch, wanted)),
+        left_out=(*left, *python_remarks, *channel_remarks(foreign), *_unsaid(foreign, torch), *undated),
+    )
+
+
+def _texts(kept: Iterable[Wanted], kind: str) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(each.text for each in kept if each.kind == kind))
+
+
+def _passed(wanted: Wanted, torch: Torch) -> Wanted | Remark:
+    """Pass a package on as it stands, or say why not."""
+    if wanted.kind == "wheel" and torch.kind == "wheel" and _TORCHS_OWN.match(wanted.name):
+        return Remark(text=f"`{wanted.text}` follows torch", where=wanted.where)
+    if wanted.kind == "wheel" and "@ git+" in wanted.text:
+        return Remark(text=f"`{wanted.text}` has no hash to lock: install it afterwards", where=wanted.where)
+    try:
+        (match_spec if wanted.kind == "conda" else requirement)(wanted.text)
+    except Mistake as mistake:
+        return Remark(text=mistake.message, where=wanted.where)
+    return wanted
+
+
+def _companions(foreign: Foreign, torch: SpecifierSet | None) -> tuple[tuple[str, ...], tuple[Wanted, ...]]:
+    """Give the companions by name, and those whose version alone says which torch is meant."""
+    found = {each.name: each for each in foreign.wanted if each.name in COMPANIONS}
+    pinned = tuple(each for each in found.values() if version_of(each) is not None) if torch is None else ()
+    return tuple(name for name in COMPANIONS if name in found), pinned
+
+
+def _torch_of(pinned: tuple[Wanted, ...], facts: Facts) -> SpecifierSet | None:
+    """Give the torch releases that pinned companions pair with."""
+    releases = {build.torch for build in facts.builds(PLATFORM)} if pinned else set()
+    fitting = [torch for torch in releases if all(_pairs(each, torch, facts) for each in pinned)]
+    if not fitting or len(fitting) == len(releases):
+        return None
+    low, high = min(fitting), max(fitting)
+    upper = f",<={high}" if high < max(releases) else ""
+    return SpecifierSet(f"=={low}" if low == high else f">={low}{upper}")
+
+
+def _pairs(wanted: Wanted, torch: Version, facts: Facts) -> bool:
+    versions, specifier = facts.companion(torch, wanted.name), version_of(wanted)
+    return versions is not None and specifier is not None and any(each in specifier for each in versions)
+
+
+def _paired(pinned: tuple[Wanted, ...], asked: SpecifierSet | None, wanted: SpecifierSet | None) -> Iterator[Remark]:
+    for each in pinned:
+        if asked is None and wanted is not None:
+            yield Remark(text=f"`torch: {wanted}` pairs with `{each.text}`", where=each.where)
+
+
+def _conda_python(foreign: Foreign) -> Wanted | None:
+    return next((each for each in foreign.wanted if each.name == "python"), None)
+
+
+def _python(wanted: Wanted | None) -> tuple[SpecifierSet | None, tuple[Remark, ...]]:
+    """Read the Python; of one exact release its minor is kept."""
+    version = version_of(wanted) if wanted else None
+    if wanted is None or version is None:
+        return None, ()
+    exact = re.fullmatch(r"==(\d+\.\d+)\.\d+", str(version))
+    if not exact:
+        return version, ()
+    said = Remark(text=f"of Python `{version}` only the minor {exact[1]} is carried", where=wanted.where)
+    return SpecifierSet(f"=={exact[1]}.*"), (said,)
+
+
+def _moment(foreign: Foreign) -> tuple[str | None, tuple[Remark, ...]]:
+    if foreign.exclude_newer is None:
+        return None, ()
+    try:
+        return moment(foreign.exclude_newer), ()
+    except Mistake as mistake:
+        return None, (Remark(text=f"`exclude-newer`: {mistake.message}", where=foreign.origin),)
+
+
+def _unsaid(foreign: Foreign, torch: Torch) -> Iterator[Remark]:
+    """Say what was dropped without a counterpart."""
+    for each in foreign.wanted:
+        if each.name in CUDA_NAMES and torch.kind == "wheel":
+            yield Remark(text=f"`{each.text}`: torch's wheels bring their own CUDA", where=each.where)
+        if each.name == "pip":
+            yield Remark(text="`pip` is not needed: uv installs the wheels", where=each.where)
+    for name, _ in foreign.variables:
+        if not _is_variable(name):
+            yield Remark(text=f"`{name}` is not the name of a variable", where=foreign.origin)
+    if torch.kind is None:
+        yield Remark(text="the file asks for no torch; the spec gets the newest that serves", where=foreign.origin)
+
+
+def _is_variable(name: str) -> bool:
+    return re.fullmatch(r"[A-Za-z_]\w*", name, re.ASCII) is not None
+
+
+def _name(foreign: Foreign) -> str:
+    """Give a name that a spec may have: the file's own, else its stem, else its folder."""
+    path = PurePath(foreign.origin)
+    for word in (foreign.name, path.stem, path.parent.name):
+        plain = re.sub(r"[^a-z0-9._-]+", "-", word.lower()).strip("-._")
+        if plain:
+            return plain
+    return "imported"

@@ -1,0 +1,25 @@
+"""Markers (PEP 508), asked for the platform that files are imported for."""
+
+from __future__ import annotations
+
+from packaging.markers import InvalidMarker, Marker
+
+LINUX = {
+    "os_name": "posix",
+    "sys_platform": "linux",
+    "platform_system": "Linux",
+    "platform_machine": "x86_64",
+    "implementation_name": "cpython",
+    "platform_python_implementation": "CPython",
+    "extra": "",
+}
+
+
+def holds_on_linux(marker: str) -> bool:
+    """Tell whether a marker holds on Linux; no marker does, and one that cannot be read does too."""
+    if not marker:
+        return True
+    try:
+        return Marker(marker).evaluate(dict(LINUX))
+    except InvalidMarker:
+        return True
