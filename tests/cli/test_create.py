@@ -42,17 +42,19 @@ def test_an_environment_is_made_proven_and_then_left_alone(home, real):
     ]
     code = "import os, torch; print(torch.__version__, os.environ['OMP_NUM_THREADS'])"
     page = home.create(spec, COLUMNS="200").stdout
-    assert "demo is ready already; nothing changed: proven to run here" in page
+    assert "demo is ready (nothing changed): proven to run here" in page
     assert f"{home.envs}/demo" in page
     assert "envforge run -n demo python ..." in page
     assert "2.13.0+cpu 2\n" == call("run", "-n", "demo", "python", "-c", code, **home.variables).stdout
 
 
 def test_an_environment_that_fails_its_checks_stays_and_is_not_told_as_proven(home, channel):
-    document = envelope(home.create(home.spec(channel.url), "--json"))
+    spec = home.spec(channel.url)
+    document = envelope(home.create(spec, "--json"))
     assert (1, "fail") == (document["exit"], document["data"]["verify"]["verdict"])
     assert document["errors"][0]["message"].startswith("check `import_torch` failed")
     assert ["fail"] == [each["verified"]["verdict"] for each in home.listed()]
+    assert home.create(spec, COLUMNS="200").stdout.startswith("demo stands, but is not ready: does not run here")
     assert "failed" in call("list", **home.variables, COLUMNS="300").stdout
 
 

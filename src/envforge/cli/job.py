@@ -13,7 +13,6 @@ from envforge.cli.clock import Clock
 from envforge.cli.dirs import Dirs, choose_prefix, find_dirs
 from envforge.cli.options import EngineName
 from envforge.cli.talk import Talk
-from envforge.errors import UsageError
 from envforge.facts import Facts, load_facts
 from envforge.model import Machine, Spec, value
 from envforge.provision import Engines
@@ -71,7 +70,7 @@ def begin(
         prefix=where,
         here=here,
         machines=wanted,
-        engines=make_engines(dirs, engine, offline=offline),
+        engines=make_engines(dirs, engine, offline=offline, timeout_s=timeout_s),
         packages=find_packages(dirs),
         target=target,
         offline=offline,
@@ -86,14 +85,16 @@ def catch_signals() -> None:
             signal.signal(sign, signal.default_int_handler)
 
 
-def make_engines(dirs: Dirs, engine: EngineName, *, offline: bool) -> Engines:
+def make_engines(dirs: Dirs, engine: EngineName, *, offline: bool, timeout_s: float | None = None) -> Engines:
     """Make the engine that was asked for, and the one for wheels. Raises UsageError for one that is not there."""
-    from envforge.engines.rattler import RattlerEngine
-    from envforge.engines.uv import UvEngine
+    from envforge.engines import make_engine
+    from envforge.engines.uv import DEADLINE_S, UvEngine
 
-    if engine not in (EngineName.AUTO, EngineName.RATTLER):
-        raise UsageError(f"engine `{engine.value}` is not there", (), ("`--engine rattler` is built in",))
-    return Engines(conda=RattlerEngine(dirs.cache, offline=offline), wheels=UvEngine(dirs.cache, offline=offline))
+    deadline_s = DEADLINE_S if timeout_s is None else timeout_s
+    return Engines(
+        conda=make_engine(engine.value, dirs.cache, offline=offline, timeout_s=timeout_s),
+        wheels=UvEngine(dirs.cache, offline=offline, deadline_s=deadline_s),
+    )
 
 
 def find_packages(dirs: Dirs) -> Path:
