@@ -30,6 +30,7 @@ from envforge.cli.footing import Footing, find_footing
 from envforge.cli.job import Job, begin
 from envforge.cli.locking import Made, save_lock
 from envforge.cli.proving import EXITS, complaints, is_proven, prove
+from envforge.cli.talk import program_name
 from envforge.model import Choice, Conflict, Environment, Section
 from envforge.provision import Place, check_room, measure_room, provision, read_environment, refuse_foreign, register
 from envforge.report.create import created_page, would_create_page
@@ -157,7 +158,9 @@ def _answer(job: Job, footing: Footing, environment: Environment, *, changed: bo
     lock = lock_path(job.spec_file)
     return Answer(
         data=_shape(job, plan=plan, environment=environment, changed=changed),
-        page=lambda: created_page(environment, lock, changed=changed, inside=job.prefix.parent == job.dirs.envs),
+        page=lambda: created_page(
+            environment, lock, changed=changed, inside=job.prefix.parent == job.dirs.envs, program=program_name()
+        ),
         exit=EXITS[report.verdict] if report else 0,
         errors=complaints(report) if report else (),
     )

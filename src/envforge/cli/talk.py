@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Literal
 
 from envforge.errors import EnvforgeError
@@ -105,3 +107,10 @@ def give(talk: Talk, answer: Answer) -> int:
     for error in answer.errors:
         talk.fail(error)
     return answer.exit
+
+
+def program_name() -> str:
+    """Give what starts this program in the user's shell: `envforge` where that is it, else the path that was typed."""
+    typed, found = Path(sys.argv[0]), shutil.which("envforge")
+    elsewhere = typed.name == "envforge" and not (found and Path(found).samefile(typed))
+    return sys.argv[0] if elsewhere and typed.exists() else "envforge"

@@ -13,10 +13,12 @@ from envforge.report.verify import VERDICTS
 LABELS = 8
 
 
-def created_page(environment: Environment, lock: Path, *, changed: bool, inside: bool) -> Page:
+def created_page(
+    environment: Environment, lock: Path, *, changed: bool, inside: bool, program: str = "envforge"
+) -> Page:
     """Say what stands where, whether it is proven, and how to be in it.
 
-    ``inside``: it stands among the environments that are found by name.
+    ``inside``: it stands among the environments that are found by name. ``program`` is what starts envforge.
     """
     report = environment.verified
     style, words = VERDICTS[report.verdict] if report else ("warn", "not checked on this machine")
@@ -29,13 +31,16 @@ def created_page(environment: Environment, lock: Path, *, changed: bool, inside:
         row("prefix", str(environment.prefix), width=LABELS),
         row("lock", str(lock), width=LABELS),
     )
-    return join((head, *rows), (title("Use it"), *(command(line) for line in uses(environment, inside=inside))))
+    return join(
+        (head, *rows), (title("Use it"), *(command(line) for line in uses(environment, inside=inside, program=program)))
+    )
 
 
-def uses(environment: Environment, *, inside: bool) -> tuple[str, ...]:
+def uses(environment: Environment, *, inside: bool, program: str) -> tuple[str, ...]:
     """Give the command lines that lead into an environment."""
     where = f"-n {environment.name}" if inside else f"-p {quote(str(environment.prefix))}"
-    return f"envforge run {where} python ...", f"envforge shell {where}", f'eval "$(envforge shell {where} --print)"'
+    start = quote(program)
+    return f"{start} run {where} python ...", f"{start} shell {where}", f'eval "$({start} shell {where} --print)"'
 
 
 def would_create_page(prefix: Path, lock: Path | None, packages: int) -> Page:
