@@ -6,7 +6,7 @@ import nox
 
 nox.options.sessions = ["tests", "lint", "types"]
 nox.options.reuse_existing_virtualenvs = True
-nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.default_venv_backend = "venv"  # pip honours the machine's own configuration: mirror, certificate, find-links
 
 
 def _install(session: nox.Session, *groups: str) -> None:
