@@ -124,7 +124,7 @@ class KernelCoverage(Ruled):
         return self.facts.native_driver(build.cuda, build.subdir) if build.cuda else None
 
     def __str__(self) -> str:
-        return f"{self.host} has {self.card} ({self._sm})"
+        return f"{self.host} has {self.card} ({self.capability.sm if self.capability else 'capability unknown'})"
 
 
 def _and_ptx(build: Build) -> str:

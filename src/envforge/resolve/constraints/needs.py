@@ -65,7 +65,9 @@ class EnoughGpus(Ruled):
 
     @property
     def _told(self) -> str:
-        return "; ".join(_told(gpu) for gpu in self.there or ()) or "none"
+        if self.there is None:
+            return "GPUs that could not be looked at"
+        return "; ".join(_told(gpu) for gpu in self.there) or "none"
 
     def fix(self, candidate: Candidate, /) -> str:
         return "lower `needs`, or run it on a machine that meets it"

@@ -49,7 +49,8 @@ class JetsonBuild(Ruled):
         return "run it on a Jetson"
 
     def __str__(self) -> str:
-        return f"{self.host} is {'a' if self.tegra else 'no'} Jetson"
+        is_one = {True: "is a", False: "is no", None: "may be a"}[self.tegra]
+        return f"{self.host} {is_one} Jetson"
 
 
 @value
@@ -81,4 +82,6 @@ class GlibcFloor(Ruled):
         return Change(on="machine", key="glibc", to=str(floor), hosts=self.hosts) if floor else None
 
     def __str__(self) -> str:
-        return f"{self.host} has {'no glibc' if isinstance(self.glibc, Absent) else f'glibc {self.glibc}'}"
+        if isinstance(self.glibc, Absent):
+            return f"{self.host} has no glibc"
+        return f"{self.host} has glibc {self.glibc}" if self.glibc else f"{self.host} has an unknown C library"
