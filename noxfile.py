@@ -6,7 +6,7 @@ import nox
 
 nox.options.sessions = ["tests", "lint", "types"]
 nox.options.reuse_existing_virtualenvs = True
-nox.options.default_venv_backend = "venv"  # pip honours the machine's own configuration: mirror, certificate, find-links
+nox.options.default_venv_backend = "venv"  # pip honours the machine's mirror, certificate and find-links
 
 
 def _install(session: nox.Session, *groups: str) -> None:
@@ -74,4 +74,6 @@ def docs(session: nox.Session) -> None:
     if "serve" in session.posargs:
         session.run("mkdocs", "serve", "-f", "docs/site/mkdocs.yml")
     else:
-        session.run("mkdocs", "build", "-f", "docs/site/mkdocs.yml", "-d", str(Path(session.create_tmp()).resolve() / "site"))
+        session.run(
+            "mkdocs", "build", "-f", "docs/site/mkdocs.yml", "-d", str(Path(session.create_tmp()).resolve() / "site")
+        )
