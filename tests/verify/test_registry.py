@@ -2,6 +2,8 @@
 
 import importlib
 import inspect
+import re
+from importlib import resources
 
 import pytest
 from envforge_smoke.driver import arch_verdict
@@ -50,6 +52,12 @@ def test_a_code_with_a_rule_is_reported_as_the_rule():
     assert ("driver-library-mismatch", "E_SDC", "E_UNHEARD_OF", None) == (
         reported("E_CUINIT_803"), reported("E_SDC"), reported("E_UNHEARD_OF"), reported(None),
     )  # fmt: skip
+
+
+def test_every_rule_is_one_of_the_doctors():
+    rules = resources.files("envforge.doctor").joinpath("rules").iterdir()
+    known = {name for page in rules for name in re.findall(r"^- id: (\S+)", page.read_text(), re.MULTILINE)}
+    assert set() == {code.rule for code in codes().values() if code.rule} - known
 
 
 def test_tiers_hold_the_tiers_below_them():

@@ -78,6 +78,11 @@ def sources() -> Mapping[str, str]:
     return dict(_read("checks.yaml")["sources"])
 
 
+def witnesses() -> Mapping[str, str]:
+    """Give where checks of a kind have been seen to pass and to fail."""
+    return dict(_read("checks.yaml")["witnesses"])
+
+
 def floors() -> Mapping[str, str]:
     """Give the lowest compute capability of each hardware feature that the checks ask for."""
     return {name: entry["capability"] for name, entry in _read("checks.yaml")["floors"].items()}
