@@ -15,8 +15,10 @@ from envforge.model import Patient
 
 SPOKEN = ("env_probe", "nvidia_smi", "dmesg", "app_error", "docker", "podman", "build_log", "compile_probe")
 SILENT = {"env", "pci", "os_release", "kernel", "mounts", "ldconfig", "libraries", "dev_nodes"}
-MOST_LEAVES = 20_000
-MOST_CHARACTERS = 100_000
+MOST_LEAVES = 8_000
+MOST_CHARACTERS = 300_000
+HEAD, TAIL = 8_000, 24_000
+KERNEL = re.compile(r"NVRM|nvidia|nouveau|Xid|PM: |firmware|BAR |avc:|module|MIG|vgpu|dxg", re.IGNORECASE)
 CONTINUED = re.compile(r"\s*\n\s*(?:NVRM:)?\s*")
 
 
@@ -89,11 +91,16 @@ class Chart:
         """Give what programs, the driver and the kernel said, with the kernel's continued records joined."""
         if not any(self.patient.reading(source) for source in SPOKEN):
             raise Missing(*SPOKEN)
-        return tuple(
-            (path, CONTINUED.sub(" ", item[:MOST_CHARACTERS]))
-            for path, item in self.leaves
-            if isinstance(item, str) and path.split(".", 1)[0] not in SILENT
-        )
+        told = [(path, item) for path, item in self.leaves if isinstance(item, str) and item]
+        kept, left = [], MOST_CHARACTERS
+        for path, item in told:
+            source = re.split(r"[.\[]", path, maxsplit=1)[0]
+            if source in SILENT or (source == "dmesg" and not KERNEL.search(item)) or left <= 0:
+                continue
+            text = item if len(item) <= HEAD + TAIL else f"{item[:HEAD]} ... {item[-TAIL:]}"
+            left -= len(text)
+            kept.append((path, CONTINUED.sub(" ", text)))
+        return tuple(kept)
 
     def said(self, pattern: str, under: str = "") -> str | None:
         """Find a message that somebody printed; give it with its place, shortened."""
@@ -111,6 +118,8 @@ class Chart:
 
     def noted(self, pattern: str, *, like: str = "") -> str | None:
         """Find a value by its dotted path and its text; give ``path = value``. Empty values do not count."""
+        if not self.leaves:
+            raise Missing("recording")
         path_of, value_of = re.compile(pattern, re.IGNORECASE), re.compile(like, re.IGNORECASE)
         for path, item in self.leaves:
             if item not in (None, False, "", 0) and path_of.search(path) and value_of.search(str(item)):

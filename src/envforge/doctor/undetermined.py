@@ -51,8 +51,9 @@ def _lost(p: Chart) -> list[r.Device]:
 
 
 def _gpu_here(p: Chart) -> bool:
+    """Tell whether a GPU was promised: a container sees its host's bus, and that is no promise."""
     try:
-        return bool(r.gpus_on_bus(p))
+        return bool(r.gpus_on_bus(p)) and not r.in_container(p)
     except Missing:
         return False
 

@@ -52,6 +52,7 @@ from envforge.doctor.readers.place import (
     is_wsl,
     libc,
     scheduler,
+    variables,
     with_scheduler,
 )
 from envforge.doctor.readers.python import (
@@ -135,6 +136,7 @@ __all__ = [
     "torch_cuda",
     "torch_file",
     "torch_version",
+    "variables",
     "visible_to_cuda",
     "with_scheduler",
     "within",

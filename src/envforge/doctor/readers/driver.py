@@ -9,6 +9,8 @@ from typing import Any
 from envforge.doctor.chart import Chart, Missing
 from envforge.model import Dotted
 
+HUNG = re.compile(r"deadline|timed? ?out|\bhang|\bhung\b|D state|uninterruptible", re.IGNORECASE)
+
 
 def nvml_code(p: Chart) -> int | None:
     """Give what `nvmlInit` returned; None when it hung, died, or had no library to load."""
@@ -17,11 +19,14 @@ def nvml_code(p: Chart) -> int | None:
 
 
 def nvml_hangs(p: Chart) -> str | None:
-    """Give the words of a probe that passed its deadline."""
+    """Give the words of a probe that passed its deadline: what it said, or why its reading is not whole."""
     for path in (("nvml", "init", "name"), ("nvidia_smi", "text"), ("cuda", "cuInit", "name")):
-        found = str(p.maybe(*path) or "")
-        if re.search(r"deadline|timed? ?out|hang|hung|D state|uninterruptible", found, re.IGNORECASE):
+        if HUNG.search(found := str(p.maybe(*path) or "")):
             return f"{'.'.join(path)}: {found}"
+    for source in ("nvml", "cuda", "nvidia_smi"):
+        reading = p.patient.reading(source)
+        if reading and reading.error and HUNG.search(reading.error):
+            return f"{source}: {reading.error}"
     return None
 
 

@@ -8,23 +8,17 @@ from collections.abc import Mapping
 from envforge.doctor.chart import Chart
 from envforge.model import Dotted
 
-GPU_VARIABLES = (
-    "SLURM_JOB_GPUS",
-    "SLURM_STEP_GPUS",
-    "SLURM_GPUS_ON_NODE",
-    "SLURM_GPUS",
-    "SLURM_GPUS_PER_NODE",
-    "SLURM_GPUS_PER_TASK",
-    "GPU_DEVICE_ORDINAL",
-    "PBS_NGPUS",
-    "_CONDOR_AssignedGPUs",
-)
+GPU_LISTS = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "GPU_DEVICE_ORDINAL", "_CONDOR_AssignedGPUs", "SGE_HGR_gpu")
+GPU_COUNTS = ("SLURM_GPUS_ON_NODE", "SLURM_GPUS", "SLURM_GPUS_PER_NODE", "SLURM_GPUS_PER_TASK", "PBS_NGPUS")
 JOBS = {"SLURM_JOB_ID": "Slurm", "PBS_JOBID": "PBS", "LSB_JOBID": "LSF", "_CONDOR_JOB_AD": "HTCondor", "JOB_ID": "SGE"}
 CLIENTS = r"\b(sbatch|srun|squeue|sinfo|qsub|bsub|condor_submit|flux)\b"
 
 
 def _kind(p: Chart) -> str:
-    return str(p.maybe("platform", "kind") or "")
+    """Give the kind of place; raises Missing when nothing tells where this is."""
+    if any(p.maybe(source) for source in ("wsl", "tegra", "container")):
+        return str(p.maybe("platform", "kind") or "")
+    return str(p.need("platform", "kind") or "")
 
 
 def is_wsl(p: Chart) -> bool:
@@ -36,7 +30,7 @@ def is_windows(p: Chart) -> bool:
 
 
 def is_tegra(p: Chart) -> bool:
-    return bool(p.maybe("tegra")) or "tegra" in str(p.maybe("kernel", "release") or "")
+    return _kind(p) == "tegra" or bool(p.maybe("tegra")) or "tegra" in str(p.maybe("kernel", "release") or "")
 
 
 def is_vm(p: Chart) -> bool:
@@ -51,7 +45,6 @@ def in_container(p: Chart) -> bool:
 
 def bare_linux(p: Chart) -> bool:
     """Tell whether the kernel side is to be looked at here: no WSL, no Windows, no Tegra, no container."""
-    p.need("platform")
     return not (is_wsl(p) or is_windows(p) or is_tegra(p) or in_container(p))
 
 
@@ -62,9 +55,15 @@ def distro(p: Chart) -> str | None:
 
 def env(p: Chart, name: str) -> str | None:
     """Give a variable; None when it is not set. Raises Missing when no variables were read."""
-    found = p.reading("env")
-    given = found.get(name) if isinstance(found, Mapping) else None
-    return None if given is None else str(given)
+    p.reading("env")
+    return variables(p).get(name)
+
+
+def variables(p: Chart) -> dict[str, str]:
+    """Give the variables that are set; none when they were not read."""
+    found = p.maybe("env")
+    rows = found.items() if isinstance(found, Mapping) else ()
+    return {str(name): str(item) for name, item in rows if item is not None}
 
 
 def in_job(p: Chart) -> str | None:
@@ -74,7 +73,7 @@ def in_job(p: Chart) -> str | None:
 
 def given_gpus(p: Chart) -> bool:
     """Tell whether the scheduler's variables name a GPU for this job."""
-    if any((env(p, name) or "0") not in ("", "0", "N/A") for name in GPU_VARIABLES):
+    if any(env(p, name) for name in GPU_LISTS) or any(env(p, name) not in (None, "", "0") for name in GPU_COUNTS):
         return True
     return bool(re.match(r"\d|GPU-|MIG-", env(p, "CUDA_VISIBLE_DEVICES") or ""))
 

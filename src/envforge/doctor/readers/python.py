@@ -101,7 +101,7 @@ def conda_record(p: Chart, name: str) -> str | None:
 
 def mapped_outside(p: Chart, pattern: str) -> str | None:
     """Give a library (soname pattern) that the loader takes from outside the prefix, as ``soname from path``."""
-    prefix = _slashed(p.maybe("env_probe", "prefix"))
+    prefix = _slashed(probe(p).get("prefix"))
     for section in ("mapped", "ldd"):
         found = p.maybe("env_probe", section)
         for soname, path in found.items() if isinstance(found, Mapping) else ():

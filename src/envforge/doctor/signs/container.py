@@ -20,7 +20,7 @@ def runtime(p: Chart) -> str:
 
 
 def is_pod(p: Chart) -> bool:
-    marks = f"{runtime(p)} {p.maybe('container', 'env_marker')} {'KUBERNETES_SERVICE_HOST' in (p.maybe('env') or {})}"
+    marks = f"{runtime(p)} {p.maybe('container', 'env_marker')} {'KUBERNETES_SERVICE_HOST' in r.variables(p)}"
     return bool(re.search(r"k8s|kubernetes|KUBERNETES|kubepods|True", marks)) or "runtime_class" in str(
         p.maybe("container")
     )
@@ -31,7 +31,7 @@ def is_lxc(p: Chart) -> bool:
 
 
 def is_apptainer(p: Chart) -> bool:
-    names = " ".join(p.maybe("env") or {})
+    names = " ".join(r.variables(p))
     return bool(re.search(r"apptainer|singularity", runtime(p))) or bool(
         re.search(r"(APPTAINER|SINGULARITY)_(CONTAINER|NAME)", names)
     )

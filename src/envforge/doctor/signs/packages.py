@@ -93,7 +93,7 @@ def message_names_files(p: Chart) -> Evidence | None:
 
 @sign("libstdcxx-too-old")
 def runtime_lacks_symbol(p: Chart) -> Evidence | None:
-    told = p.told(r"(\S*libstdc\+\+\.so\.6): version .?((?:GLIBCXX|CXXABI)_[\d.]+)")
+    told = p.told(r"([^\s:]{0,300}libstdc\+\+\.so\.6): version .?((?:GLIBCXX|CXXABI)_[\d.]+)")
     return r.certain(told[0], library=told[1], symbol=told[2].rstrip(".")) if told else None
 
 
