@@ -31,8 +31,8 @@ from envforge.cli.job import Job, begin
 from envforge.cli.locking import Made, save_lock
 from envforge.cli.proving import EXITS, complaints, is_proven, prove
 from envforge.cli.talk import program_name
-from envforge.model import Choice, Conflict, Environment, Section
-from envforge.provision import Place, check_room, measure_room, provision, read_environment, refuse_foreign, register
+from envforge.model import Choice, Conflict, Environment
+from envforge.provision import Place, Room, check_room, measure_room, provision, refuse_foreign, register, standing
 from envforge.report.create import created_page, would_create_page
 from envforge.report.page import Page, join
 from envforge.report.plan import plan_page
@@ -116,15 +116,24 @@ def _would_create(job: Job, footing: Footing) -> Answer:
         lock = None if footing.made is None else lock_path(job.spec_file)
         return join(plan, would_create_page(job.prefix, lock, len(footing.section.artefacts)))
 
-    return Answer(data=_shape(job, plan=_plan_shape(job, footing.choice, footing.section)), page=page)
+    return Answer(data=_shape(job, plan=_plan_shape(job, footing.choice, room)), page=page)
 
 
 def _create(job: Job, footing: Footing) -> Answer:
     if footing.made:
         save_lock(footing.lock, job.spec_file)
-    before = read_environment(job.prefix)
-    with job.clock("provision"), job.talk.watching() as emit:
-        environment = provision(
+    with job.clock("provision"):
+        stood = standing(job.prefix, footing.section)
+        room = None if stood else measure_room(footing.section, Place.at(job.prefix), job.packages)
+        environment = stood or _provision(job, footing)
+        register(job.dirs.registry, environment, job.dirs.envs)
+    proven, checked = _prove(job, environment)
+    return _answer(job, footing, proven, room, changed=stood is None or checked)
+
+
+def _provision(job: Job, footing: Footing) -> Environment:
+    with job.talk.watching() as emit:
+        return provision(
             footing.lock,
             footing.section,
             job.prefix,
@@ -134,10 +143,6 @@ def _create(job: Job, footing: Footing) -> Answer:
             spec_origin=str(job.spec_file.absolute()),
             timeout_s=job.timeout_s,
         )
-        register(job.dirs.registry, environment, job.dirs.envs)
-    proven, checked = _prove(job, environment)
-    changed = before is None or before.created != environment.created or checked
-    return _answer(job, footing, proven, changed=changed)
 
 
 def _prove(job: Job, environment: Environment) -> tuple[Environment, bool]:
@@ -152,9 +157,9 @@ def _prove(job: Job, environment: Environment) -> tuple[Environment, bool]:
         return prove(job.talk, environment, job.here, job.spec, job.timeout_s), True
 
 
-def _answer(job: Job, footing: Footing, environment: Environment, *, changed: bool) -> Answer:
+def _answer(job: Job, footing: Footing, environment: Environment, room: Room | None, *, changed: bool) -> Answer:
     report = environment.verified
-    plan = _plan_shape(job, footing.choice, footing.section)
+    plan = _plan_shape(job, footing.choice, room)
     lock = lock_path(job.spec_file)
     return Answer(
         data=_shape(job, plan=plan, environment=environment, changed=changed),
@@ -166,8 +171,8 @@ def _answer(job: Job, footing: Footing, environment: Environment, *, changed: bo
     )
 
 
-def _plan_shape(job: Job, outcome: Choice | Conflict, section: Section | None = None) -> dict[str, Any]:
-    room = measure_room(section, Place.at(job.prefix), job.packages) if section else None
+def _plan_shape(job: Job, outcome: Choice | Conflict, room: Room | None = None) -> dict[str, Any]:
+    """Give the plan; sizes are null where nothing is to be downloaded or to be told."""
     return plan_shape(
         job.spec.origin,
         [each.name for each in job.machines],

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,20 @@ class Job:
     prefix: Path
     here: Machine
     machines: tuple[Machine, ...]
-    engines: Engines
-    packages: Path
+    engine: EngineName = EngineName.AUTO
     target: str | None = None
     offline: bool = False
     timeout_s: float | None = None
+
+    @property
+    def engines(self) -> Engines:
+        """The engines, made when there is work for them: to find that there is none is the most frequent run."""
+        return make_engines(self.dirs, self.engine, offline=self.offline, timeout_s=self.timeout_s)
+
+    @property
+    def packages(self) -> Path:
+        """The folder of extracted conda packages."""
+        return find_packages(self.dirs)
 
 
 def begin(
@@ -70,8 +80,7 @@ def begin(
         prefix=where,
         here=here,
         machines=wanted,
-        engines=make_engines(dirs, engine, offline=offline, timeout_s=timeout_s),
-        packages=find_packages(dirs),
+        engine=engine,
         target=target,
         offline=offline,
         timeout_s=timeout_s,
@@ -85,6 +94,7 @@ def catch_signals() -> None:
             signal.signal(sign, signal.default_int_handler)
 
 
+@lru_cache
 def make_engines(dirs: Dirs, engine: EngineName, *, offline: bool, timeout_s: float | None = None) -> Engines:
     """Make the engine that was asked for, and the one for wheels. Raises UsageError for one that is not there."""
     from envforge.engines import make_engine

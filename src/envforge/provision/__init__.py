@@ -1,7 +1,7 @@
 """From a lock to an environment: claim, stage beside the prefix, marker last, one rename. No marker, no environment."""
 
 from envforge.provision.activation import Activation, activated, activation, activation_script
-from envforge.provision.build import Engines, provision, refuse_foreign, section_digest
+from envforge.provision.build import Engines, provision, refuse_foreign, section_digest, standing
 from envforge.provision.disk import write_whole
 from envforge.provision.drift import Drift, drift
 from envforge.provision.marker import read_environment, store_report
@@ -33,6 +33,7 @@ __all__ = [
     "remove",
     "rollback",
     "section_digest",
+    "standing",
     "store_report",
     "write_whole",
 ]

@@ -56,9 +56,10 @@ def provision(
     """
     place = Place.at(prefix)
     refuse_foreign(place)
+    if present := standing(place.prefix, section):
+        return present
     try:
-        if not _serves(read_environment(place.prefix), section):
-            check_room(measure_room(section, place, packages), section)
+        check_room(measure_room(section, place, packages), section)
         with claim(place, timeout_s=timeout_s, emit=emit):
             return _provision(lock, section, place, engines, emit, spec_origin)
     except OSError as error:
@@ -70,8 +71,7 @@ def _provision(
 ) -> Environment:
     sweep(place)
     refuse_foreign(place)
-    present = read_environment(place.prefix)
-    if present and _serves(present, section):
+    if present := standing(place.prefix, section):
         return present
     created = now()
     with staged(place, created) as stage:
@@ -86,8 +86,11 @@ def _provision(
     return made
 
 
-def _serves(present: Environment | None, section: Section) -> bool:
-    return present is not None and present.lock_digest == section_digest(section) and drift(present).clean
+def standing(prefix: Path, section: Section) -> Environment | None:
+    """Give the environment of this very section that stands at ``prefix`` already, clean; None when there is work."""
+    present = read_environment(prefix)
+    serves = present is not None and present.lock_digest == section_digest(section) and drift(present).clean
+    return present if serves else None
 
 
 def refuse_foreign(place: Place) -> None:
