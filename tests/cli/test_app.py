@@ -37,11 +37,17 @@ def test_help_lists_every_command_with_a_sentence():
 
 @pytest.mark.parametrize("name", COMMANDS)
 def test_every_command_shows_examples_and_no_markup(name):
-    done = call(name, "--help")
+    command = click_command(name)
+    text = command.get_help(command.make_context(name, [], resilient_parsing=True))
+    assert "Examples:" in text
+    assert "[bold]" not in text
+
+
+def test_help_is_plain_text_on_stdout():
+    done = call("plan", "--help")
     assert (0, "") == (done.returncode, done.stderr)
     assert "Examples:" in done.stdout
     assert "\x1b" not in done.stdout
-    assert "[bold]" not in done.stdout
 
 
 @pytest.mark.parametrize("name", COMMANDS)
@@ -166,6 +172,19 @@ def test_secrets_are_taken_out(text, expected):
 def test_completion_is_offered():
     assert "--install-completion" in call("--help").stdout
     assert app.registered_callback is not None
+
+
+def test_completion_knows_the_environments(tmp_path):
+    (tmp_path / "vision").mkdir()
+    (tmp_path / ".vision.stage").mkdir()
+    shell = {"_ENVFORGE_COMPLETE": "complete_bash", "COMP_WORDS": "envforge verify v", "COMP_CWORD": "2"}
+    assert "vision\n" == call(**shell, ENVFORGE_ENVS_DIR=str(tmp_path)).stdout
+
+
+def test_an_error_is_annotated_on_github(tmp_path):
+    (tmp_path / "vision.yaml").write_text("name: vision\npyton: '3.12'\n")
+    done = call("plan", "vision.yaml", cwd=tmp_path, GITHUB_ACTIONS="true")
+    assert [line for line in done.stderr.splitlines() if line.startswith("::error file=vision.yaml,line=2,")]
 
 
 def test_progress_is_silent_on_request():

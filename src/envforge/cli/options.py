@@ -27,21 +27,47 @@ class EngineName(StrEnum):
     CONDA = "conda"
 
 
+def environment_names(incomplete: str) -> list[str]:
+    """Give the environments that a shell may complete to."""
+    from envforge.cli.dirs import find_dirs
+
+    envs = find_dirs().envs
+    there = sorted(each.name for each in envs.iterdir()) if envs.is_dir() else []
+    return [name for name in there if name.startswith(incomplete) and not name.startswith(".")]
+
+
 SpecFile = Annotated[
     Path, typer.Argument(metavar="SPEC", envvar="ENVFORGE_SPEC", help="The spec, a YAML file.", show_default=False)
 ]
 SpecFiles = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Specs, YAML files.", show_default=False)]
 EnvironmentName = Annotated[
-    str, typer.Argument(metavar="ENV", envvar="ENVFORGE_ENV", help="An environment's name, or the path of its prefix.")
+    str,
+    typer.Argument(
+        metavar="ENV",
+        envvar="ENVFORGE_ENV",
+        help="An environment's name, or the path of its prefix.",
+        autocompletion=environment_names,
+    ),
 ]
 MaybeEnvironment = Annotated[
     str | None,
-    typer.Argument(metavar="ENV", envvar="ENVFORGE_ENV", help="An environment's name, or the path of its prefix."),
+    typer.Argument(
+        metavar="ENV",
+        envvar="ENVFORGE_ENV",
+        help="An environment's name, or the path of its prefix.",
+        autocompletion=environment_names,
+    ),
 ]
 
 Name = Annotated[
     str | None,
-    typer.Option("-n", "--name", envvar="ENVFORGE_NAME", help="Name of the environment; default: the spec's."),
+    typer.Option(
+        "-n",
+        "--name",
+        envvar="ENVFORGE_NAME",
+        help="Name of the environment; default: the spec's.",
+        autocompletion=environment_names,
+    ),
 ]
 Prefix = Annotated[
     Path | None,

@@ -62,11 +62,15 @@ class Talk:
             self._show(page, sys.stdout)
 
     def fail(self, error: EnvforgeError) -> int:
-        """Report an error in the form that was asked for; give its exit code."""
+        """Report an error in the form that was asked for, on GitHub as an annotation too; give its exit code."""
         if self.json:
             self.envelope({}, error.exit, (error,))
         else:
             self._show(error_page(error), sys.stderr)
+        if os.environ.get("GITHUB_ACTIONS") == "true":
+            from envforge.report.github import error_annotations
+
+            sys.stderr.writelines(f"{line}\n" for line in error_annotations(error))
         return error.exit
 
     def envelope(self, data: Any, code: int, errors: tuple[EnvforgeError, ...] = ()) -> None:
