@@ -116,6 +116,33 @@ def conv_without_a_sublibrary(torch):
     torch.nn.functional.conv2d = refuse
 
 
+def context_that_dies_with_a_convolution(torch):
+    def refuse(*words, **options):
+        def dead(*words, **options):
+            raise RuntimeError("CUDA error: an illegal memory access was encountered")
+
+        torch.zeros = dead
+        return dead()
+
+    torch.nn.functional.conv2d = refuse
+
+
+def a_second_gpu_that_hangs(torch):
+    import os
+    import pathlib
+    import time
+
+    real = torch.fft.rfft
+
+    def hang(*words, **options):
+        if "GPU-" in os.environ.get("CUDA_VISIBLE_DEVICES", ""):
+            pathlib.Path(os.environ["FAKE_MARK"]).write_text(str(os.getpid()))
+            time.sleep(600)
+        return real(*words, **options)
+
+    torch.fft.rfft = hang
+
+
 def kernels_without_an_image(torch):
     def refuse(*words, **options):
         raise RuntimeError("CUDA error: no kernel image is available for execution on the device")

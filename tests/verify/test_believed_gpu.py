@@ -1,7 +1,12 @@
 """The GPU checks on a card to believe in: each passes when all is well, and fails for its own reason."""
 
 import json
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -303,3 +308,32 @@ def test_no_nvcc_is_said(planted, driver, tmp_path):
     found = (("LD_LIBRARY_PATH", str(driver)), ("PATH", str(tmp_path)), ("CUDA_HOME", str(tmp_path)))
     report = verify(planted(*GPU), None, ("nvcc_kernel",), devices=("0",), variables=found)
     assert ("fail", "cuda-home-not-set") == said(report)["nvcc_kernel"]
+
+
+def test_a_lost_context_costs_one_result_and_a_fresh_worker(planted, driver):
+    found = (("LD_LIBRARY_PATH", str(driver)),)
+    python = planted(*GPU, believe.context_that_dies_with_a_convolution)
+    report = verify(python, None, ("conv_cudnn", "cuda_graph"), devices=("0",), variables=found)
+    assert (("fail", "E_EXCEPTION"), ("pass", None)) == (said(report)["conv_cudnn"], said(report)["cuda_graph"])
+    assert next(result.measured["context_lost"] for result in report.results if result.check == "conv_cudnn")
+
+
+def test_an_interrupted_suite_leaves_no_worker_behind(planted, driver, tmp_path):
+    python = planted(*GPU, believe.a_second_gpu_that_hangs)
+    code = "import sys; from pathlib import Path; from envforge.verify import verify\nverify(Path(sys.argv[1]), None, ('fft',), expect={'cuda': '13.0'})"
+    env = {**os.environ, "LD_LIBRARY_PATH": str(driver), "FAKE_GPUS": "2", "FAKE_MARK": str(tmp_path / "mark")}
+    suite = subprocess.Popen([sys.executable, "-c", code, python], env=env, stderr=subprocess.DEVNULL)
+    while not (tmp_path / "mark").exists():
+        assert suite.poll() is None
+        time.sleep(0.05)
+    suite.send_signal(signal.SIGINT)
+    suite.wait(20)
+    worker = int((tmp_path / "mark").read_text())
+    assert not wait_for(lambda: not Path(f"/proc/{worker}").exists())
+
+
+def wait_for(claim) -> bool:
+    until = time.monotonic() + 10
+    while time.monotonic() < until and not claim():
+        time.sleep(0.05)
+    return not claim()

@@ -42,6 +42,7 @@ class Follower:
         self.current: Check | None = None
         self.began = self.deadline = 0.0
         self.heard = False
+        self.worker: Worker | None = None
 
     @property
     def label(self) -> str | None:
@@ -64,13 +65,19 @@ class Follower:
             if not self.left:
                 return
 
+    def abandon(self) -> None:
+        """Kill what runs and start nothing more; for an interrupted suite."""
+        self.until = self.deadline = 0.0
+        if self.worker is not None:
+            self.worker.kill()
+
     def _one_worker(self, importing: Check) -> None:
         self.current = importing
         self._start_clock(importing.limit_s)
         told = [_told(check) for check in self.left]
         order = {**self.order, "device": self.target.device, "checks": told, IMPORT: _told(importing)}
         try:
-            worker = Worker(self.python, order, self.target.env)
+            worker = self.worker = Worker(self.python, order, self.target.env)
         except OSError as error:
             self._end("inconclusive", "E_NO_PYTHON", f"`{self.python}` cannot be started: {error.strerror}")
             return

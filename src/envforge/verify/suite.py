@@ -160,14 +160,17 @@ class _Suite:
 
     def _at_once(self, targets: Iterable[Target], importing: Check, checks: tuple[Check, ...]) -> None:
         sink = _without_good_imports(self.take)
-        threads = [
-            threading.Thread(target=self._follow, args=(target, importing, checks, sink), daemon=True)
-            for target in targets
-        ]
+        followers = [Follower(self.python, target, self.order, sink, self.until) for target in targets]
+        threads = [threading.Thread(target=each.run, args=(importing, checks), daemon=True) for each in followers]
         for thread in threads:
             thread.start()
-        for thread in threads:
-            thread.join()
+        try:
+            for thread in threads:
+                thread.join()
+        except BaseException:
+            for each in followers:
+                each.abandon()
+            raise
 
     def _on_its_own(self, check: Check, leader: Follower, importing: Check, usable: bool) -> None:
         """Run one check in a fresh worker; what is certain to be skipped is not started."""

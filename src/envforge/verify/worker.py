@@ -85,9 +85,13 @@ class Worker:
             with suppress(OSError):
                 self.child.send_signal(signal.SIGUSR1)
                 time.sleep(STACK_S)
+        self.kill()
+        return state_of(self.child.pid) if self.wait(KILL_S) is None else None
+
+    def kill(self) -> None:
+        """Kill the worker with everything that it has started."""
         with suppress(OSError):
             os.killpg(self.child.pid, signal.SIGKILL)
-        return state_of(self.child.pid) if self.wait(KILL_S) is None else None
 
     def oom_kills(self) -> int:
         """Count the kernel's out-of-memory kills since this worker started."""
@@ -103,8 +107,7 @@ class Worker:
 
     def close(self) -> None:
         """End what still runs and let go of the pipe and the log; never waits long."""
-        with suppress(OSError):
-            os.killpg(self.child.pid, signal.SIGKILL)
+        self.kill()
         self.wait(KILL_S if self.child.poll() is None else 0.0)
         os.close(self.pipe)
         self.log.close()

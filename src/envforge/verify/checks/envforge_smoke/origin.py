@@ -19,8 +19,8 @@ PROBE = (
 def torch_origin(bench):
     """The torch that a user's own program would import is this environment's."""
     own = os.path.realpath(bench.torch.__file__)
-    prefix = bench.order.get("prefix")
-    if prefix and not _inside(own, prefix):
+    prefix, home = bench.order.get("prefix"), os.path.realpath(os.path.dirname(bench.torch.__file__))
+    if prefix and not _inside(home, prefix):
         raise Failed("E_SHADOWED", "torch is loaded from `%s`, outside the environment" % own, {"path": own})
     plain = _seen_without_isolation(bench.order.get("cwd"))
     measured = {"path": own, "path_without_isolation": plain, "prefix": sys.prefix}
@@ -207,9 +207,12 @@ def libs_origin(bench):
 
 
 def _ours(bench, path):
-    torch = os.path.dirname(os.path.realpath(bench.torch.__file__))
-    homes = [sys.prefix, sys.exec_prefix, os.path.dirname(torch), *bench.settings.get("allowed", [])]
-    return any(_inside(path, home) for home in homes)
+    """The environment's, or beside torch, or of the Python that lends torch; untold where files link to a cache."""
+    torch = os.path.realpath(bench.torch.__file__)
+    homes = [sys.prefix, sys.exec_prefix, os.path.dirname(os.path.dirname(torch)), *bench.settings["allowed"]]
+    if _inside(torch, sys.base_prefix):
+        homes.append(sys.base_prefix)
+    return os.path.islink(bench.torch.__file__) or any(_inside(path, home) for home in homes)
 
 
 def _foreign_code(paths):

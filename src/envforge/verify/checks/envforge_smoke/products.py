@@ -73,9 +73,10 @@ def matmul_accuracy(bench):
 
 
 def _limit(bench, label, n):
-    """Old torch adds up float16 in float16 on a CPU."""
-    if bench.kind == "cpu" and label == "float16" and bench.version < tuple(bench.settings["half_sums_before"]):
-        return UNIT["float16"] * (1 + 4 * math.sqrt(n))
+    """Old torch adds up 16-bit types in themselves on a CPU."""
+    narrow = bench.kind == "cpu" and bench.version < tuple(bench.settings["half_sums_before"])
+    if narrow and label in ("float16", "bfloat16"):
+        return UNIT[label] * (1 + 4 * math.sqrt(n))
     return eta_limit(label, n)
 
 
