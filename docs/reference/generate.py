@@ -1,6 +1,7 @@
 """Write the pages that the code knows best: commands, spec keys, changelog. Run by `nox -s docs`; a test holds them.
 
-``python docs/reference/generate.py`` writes; with ``--check`` it only says which pages are out of date (exit 1).
+``python docs/reference/generate.py`` writes; with ``--check`` it only says which pages of the reference are out of date
+(exit 1). The changelog grows with every fragment, and is written when the site is built.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ def main() -> int:
     }
     old = [path for path, text in pages.items() if not path.is_file() or path.read_text() != text]
     if "--check" in sys.argv[1:]:
+        old = [path for path in old if path.parent.name == "reference"]
         print("".join(f"out of date: {path.relative_to(DOCS)}\n" for path in old), end="")
         return 1 if old else 0
     for path in old:
