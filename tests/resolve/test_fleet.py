@@ -65,9 +65,9 @@ def test_a_thousand_machines_take_less_than_a_second():
         machine(f"node{at}", driver=driver, gpus=[card] * 4, glibc=glibc)
         for at, (driver, card, glibc) in enumerate(islice(cycle(kinds), 1000))
     )
-    began = time.perf_counter()
+    began = time.process_time()
     covers = cover(spec(), fleet, FACTS)
-    assert time.perf_counter() - began < 1.0
+    assert time.process_time() - began < 1.0
     assert 1000 == sum(len(each.machines) for each in covers)
 
 
