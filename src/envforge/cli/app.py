@@ -24,6 +24,7 @@ from envforge.errors import UsageError
 
 COMMANDS = {
     "create": "create:create",
+    "init": "init:init",
     "plan": "plan:plan",
     "lock": "lock:lock",
     "verify": "verify:verify",
