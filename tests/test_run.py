@@ -34,8 +34,8 @@ def test_the_whole_group_dies_at_the_deadline(tmp_path):
     code = f"import subprocess,time; p=subprocess.Popen(['sleep','60']); open({str(note)!r},'w').write(str(p.pid)); time.sleep(60)"
     run([sys.executable, "-c", code], deadline_s=1.5)
     time.sleep(0.1)
-    status = f"/proc/{note.read_text()}/stat"
-    assert not os.path.exists(status) or open(status).read().split()[2] == "Z"  # noqa: PTH110, PTH123, SIM115
+    status = Path(f"/proc/{note.read_text()}/stat")
+    assert not status.exists() or status.read_text().split()[2] == "Z"
 
 
 def test_a_missing_program_is_named():
