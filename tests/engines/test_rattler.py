@@ -17,7 +17,7 @@ import pytest
 from channel.served import Served
 from channel.wheelhouse import Channel
 from envforge.engines.rattler import RattlerEngine, package_cache
-from envforge.errors import BadArtefact, SpecError, Unreachable, Unsatisfiable
+from envforge.errors import BadArtefact, DiskFailed, SpecError, Unreachable, Unsatisfiable
 from envforge.model import Locked, Plan, Progress
 
 MakePlan = Callable[..., Plan]
@@ -203,6 +203,39 @@ def test_a_server_that_lies_is_found_out(
         engine.install(remote, tmp_path / "stage", tmp_path / "env", ignore)
 
 
+@pytest.mark.parametrize("how", ["truncate", "503", "reset"])
+def test_a_download_that_fails_once_is_tried_again(
+    how: str, small: tuple[Locked, ...], channel: Channel, http_server: Serve, tmp_path: Path
+) -> None:
+    served = http_server(channel.path)
+    served.misbehave("tzdata", how, times=1)  # type: ignore[arg-type]
+    tzdata = by_name(small)["tzdata"]
+    remote = replace(tzdata, url=tzdata.url.replace(channel.url, served.url))
+    RattlerEngine(tmp_path / "cache", environ={}).install((remote,), tmp_path / "stage", tmp_path / "env", ignore)
+    assert 2 == len([each for each in served.requests if "tzdata" in each])
+
+
+def test_an_interrupted_installation_stops_at_once(
+    rattler: RattlerEngine, small: tuple[Locked, ...], tmp_path: Path
+) -> None:
+    def interrupt(step: Progress) -> None:
+        if step.phase == "link":
+            raise KeyboardInterrupt
+
+    stage = tmp_path / "stage"
+    with pytest.raises(KeyboardInterrupt):
+        rattler.install(small, stage, tmp_path / "env", interrupt)
+    before = len(list(stage.rglob("*")))
+    time.sleep(0.3)
+    assert before == len(list(stage.rglob("*")))
+
+
+def test_a_cache_that_cannot_be_made_is_the_disks_fault(make_plan: MakePlan, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskFailed, match="the cache cannot be made: Not a directory"):
+        RattlerEngine(tmp_path / "file", environ={}).lock(make_plan("python"), ignore)
+
+
 def test_downloads_are_reported_and_then_served_from_the_cache_offline(
     make_plan: MakePlan, channel: Channel, http_server: Serve, tmp_path: Path
 ) -> None:
@@ -247,14 +280,17 @@ def test_conda_pkgs_dirs_is_the_package_cache(tmp_path: Path) -> None:
     assert tmp_path / "pkgs" == package_cache(tmp_path, {})
 
 
-def test_credentials_of_a_private_channel_come_from_rattlers_file_and_stay_out_of_the_lock(
-    make_plan: MakePlan, channel: Channel, http_server: Serve, tmp_path: Path
+@pytest.mark.parametrize("variable", ["RATTLER_AUTH_FILE", "NETRC"])
+def test_credentials_of_a_private_channel_come_from_rattlers_file_or_netrc_and_stay_out_of_the_lock(
+    variable: str, make_plan: MakePlan, channel: Channel, http_server: Serve, tmp_path: Path
 ) -> None:
     served = http_server(channel.path)
     served.login = ("me", "secret")
-    store = tmp_path / "auth.json"
-    store.write_text('{"127.0.0.1": {"BasicHTTP": {"username": "me", "password": "secret"}}}')
-    plan = make_plan("tzdata", channels=(served.url,))
-    with environment(RATTLER_AUTH_FILE=str(store)):
-        found = RattlerEngine(tmp_path / "cache", environ={}).lock(plan, ignore)
+    store = tmp_path / "store"
+    if variable == "NETRC":
+        store.write_text("machine 127.0.0.1 login me password secret\n")
+    else:
+        store.write_text('{"127.0.0.1": {"BasicHTTP": {"username": "me", "password": "secret"}}}')
+    with environment(**{variable: str(store)}):
+        found = RattlerEngine(tmp_path / "cache", environ={}).lock(make_plan("tzdata", channels=(served.url,)), ignore)
     assert [f"{served.url}/noarch/tzdata-2026a-h0000000_0.conda"] == [each.url for each in found]

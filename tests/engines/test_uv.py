@@ -13,12 +13,12 @@ from pathlib import Path
 import pytest
 
 from channel.served import Served, write_index
-from channel.wheelhouse import Channel
+from channel.wheelhouse import Channel, cache
 from envforge.engines.pins import python_pins
 from envforge.engines.rattler import RattlerEngine
 from envforge.engines.settings import Settings
 from envforge.engines.uv import Gauge, UvEngine
-from envforge.errors import BadArtefact, EngineFailed, SpecError, Unreachable, Unsatisfiable
+from envforge.errors import BadArtefact, DiskFailed, EngineFailed, SpecError, Unreachable, Unsatisfiable
 from envforge.model import Dotted, Interpreter, Locked, Plan, Progress
 
 MakePlan = Callable[..., Plan]
@@ -62,13 +62,12 @@ def test_wheels_are_locked_with_url_and_sha256_and_without_credentials(
     assert "secret" not in repr(found)
 
 
-def test_torch_for_the_cpu_comes_from_find_links(
-    make_plan: MakePlan, channel: Channel, wheelhouse: Path, tmp_path: Path
-) -> None:
+def test_torch_for_the_cpu_comes_from_find_links(make_plan: MakePlan, channel: Channel, wheelhouse: Path) -> None:
+    """uv unpacks a local wheel to lock it: a gigabyte, kept beside the wheelhouse for the next run."""
     if not channel.torch:
         pytest.skip("pip finds no CPU wheel of torch 2.13.0 for this Python")
     plan = make_plan(**{**wheels("torch==2.13.0+cpu"), "find_links": (str(wheelhouse),)})
-    found = {each.name: each for each in engine(tmp_path, no_index=True).lock(plan, (), ignore)}
+    found = {each.name: each for each in engine(cache(), no_index=True).lock(plan, (), ignore)}
     assert ("2.13.0+cpu", f"{wheelhouse.as_uri()}/torch-2.13.0%2Bcpu") == (
         found["torch"].version,
         found["torch"].url.replace("+", "%2B").split("-cp3")[0],
@@ -249,3 +248,11 @@ def test_offline_installs_from_the_cache_or_says_what_is_missing(
     other.make_base(HERE, tmp_path / "third", tmp_path / "third")
     with pytest.raises(Unreachable, match="offline"):
         other.install(remote, tmp_path / "third", tmp_path / "third", ignore)
+
+
+def test_a_cache_that_cannot_be_made_is_the_disks_fault(make_plan: MakePlan, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(DiskFailed):
+        engine(tmp_path / "file").lock(make_plan(**wheels("mpmath")), (), ignore)
+    with pytest.raises(DiskFailed):
+        engine(tmp_path / "file").make_base(HERE, tmp_path / "env", tmp_path / "env")

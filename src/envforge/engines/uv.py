@@ -18,7 +18,7 @@ from envforge.engines.scripts import settle
 from envforge.engines.settings import Settings, read_settings
 from envforge.engines.uv_failures import install_failure, lock_failure
 from envforge.engines.uv_request import Indexes, choose_indexes, environment, lock_arguments, project_file
-from envforge.errors import EngineFailed
+from envforge.errors import DiskFailed, EngineFailed
 from envforge.model import Emit, Interpreter, Locked, Plan, Progress
 from envforge.run import Completed, run
 
@@ -77,6 +77,7 @@ class UvEngine:
         with tempfile.TemporaryDirectory(prefix="envforge-") as name:
             folder = Path(name)
             (folder / "pyproject.toml").write_text(project_file(plan.requirements, indexes.torch), encoding="utf-8")
+            self._make_cache()
             (folder / "pins.txt").write_text(write_stand_ins(pins, self._cache / "stand-ins"), encoding="utf-8")
             python = plan.interpreter.path if plan.interpreter else sys.executable
             arguments = ["pip", "compile", "--python", python, *lock_arguments(plan, pins, indexes, folder)]
@@ -112,6 +113,12 @@ class UvEngine:
         settle(where, final.absolute())
         gauge.finish()
 
+    def _make_cache(self) -> None:
+        try:
+            (self._cache / "uv").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DiskFailed(f"the cache cannot be made: {error.strerror}", (str(self._cache),)) from error
+
     def _remembered(self) -> Indexes:
         """Give the user's own indexes: credentials in their URLs serve downloads from the same hosts."""
         told = self.settings
@@ -125,6 +132,7 @@ class UvEngine:
         stdin: str = "",
         tell: Callable[[str], None] | None = None,
     ) -> Completed:
+        self._make_cache()
         env = environment(self.settings, indexes, self._cache / "uv", self._environ)
         env.setdefault("UV_HTTP_TIMEOUT", TIMEOUT_S)
         offline = ["--offline"] if self._offline else []
