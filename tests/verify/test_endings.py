@@ -63,11 +63,11 @@ def test_a_hang_costs_its_limit_and_shows_where(stub, hang):
     result = next(r for r in report.results if r.check == "build_facts")
     assert {**PASSED, "build_facts": ("fail", "E_TIMEOUT")} == said(report)
     assert "git_version" in result.measured["stack"]
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_the_suite_keeps_its_own_deadline(stub):
-    report = verify(stub(fault="time.sleep(600)"), None, CHECKS, deadline_s=1.5)
+    report = verify(stub(fault="time.sleep(600)"), None, CHECKS, deadline_s=4)
     late = ("inconclusive", "E_DEADLINE")
     assert {"import_torch": ("pass", None), "build_facts": late, "torch_origin": late} == said(report)
 
@@ -76,7 +76,7 @@ def test_a_grandchild_that_keeps_running_holds_nothing_up(stub):
     fault = "os.spawnlp(os.P_NOWAIT, 'sleep', 'sleep', '600'); return 'x'"
     began = time.monotonic()
     assert {**PASSED, "build_facts": ("pass", None)} == said(verify(stub(fault=fault), None, CHECKS))
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 @pytest.mark.parametrize(

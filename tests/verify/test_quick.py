@@ -1,7 +1,6 @@
 """The quick tier: healthy on a real torch, and each check fails for its own reason."""
 
 import contextlib
-import os
 import time
 from pathlib import Path
 
@@ -44,15 +43,14 @@ def test_the_report_names_what_was_verified(healthy):
 
 
 def test_the_quick_tier_costs_an_import_and_two_seconds(torch_python):
-    def best_of_two() -> float:
-        def once() -> float:
-            began = time.monotonic()
-            report = verify(torch_python, None, devices=("cpu",))
-            return time.monotonic() - began - report.results[0].took_s
+    """Or two imports, where the machine is so busy that one takes longer than a second."""
 
-        return min(once(), once())
+    def over_budget() -> float:
+        began = time.monotonic()
+        import_s = verify(torch_python, None, devices=("cpu",)).results[0].took_s
+        return time.monotonic() - began - import_s - max(2.0, 2 * import_s)
 
-    assert best_of_two() < 2.0 * max(1.0, os.getloadavg()[0])
+    assert min(over_budget(), over_budget()) < 0
 
 
 def test_every_quick_check_fails_for_its_own_reason(planted):
@@ -105,7 +103,7 @@ def test_a_fault_is_named(planted, fault, check, code):
     ],
 )
 def test_a_device_that_does_not_answer_is_left_alone(planted, fault, code):
-    report = verify(planted(fault), None, ("numpy_bridge", "fft", "rng"), devices=("cpu",), slack=0.05)
+    report = verify(planted(fault), None, ("numpy_bridge", "fft", "rng"), devices=("cpu",), slack=0.1)
     gone = ("skip", "S_NO_DEVICE")
     expected = {"import_torch": ("pass", None), "device_init": ("fail", code), "fft": gone, "rng": gone}
     assert {**expected, "numpy_bridge": ("pass", None)} == said(report)

@@ -76,12 +76,20 @@ def _order(
     """Give what every worker is told besides its device and checks."""
     return {
         "prefix": str(prefix) if prefix else None,
-        "cwd": str(Path.cwd()),
+        "cwd": _cwd(),
         "expect": dict(expect),
         "require": list(require),
         "want_cuda": _wants_cuda(machine, expect, devices),
         "floors": dict(floors()),
     }
+
+
+def _cwd() -> str | None:
+    """A working directory may have been removed under our feet."""
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return None
 
 
 def _wants_cuda(machine: Machine | None, expect: Mapping[str, str], devices: tuple[str, ...] | None) -> bool:
