@@ -187,3 +187,17 @@ def test_every_target_has_a_section(home, channel):
     builds = {each["target"]: each["plan"]["choice"]["cuda"] for each in sections}
     assert {"cluster", "desk"} == set(builds)
     assert (None, True) == (builds["desk"], builds["cluster"] is not None)
+
+
+def test_machines_of_different_kinds_share_a_lock_without_taking_turns(home, channel):
+    spec = home.spec(channel.url)
+    profile = '{driver: "580", gpus: ["NVIDIA A100-SXM4-80GB"], glibc: "2.36"}'
+    other = envelope(home.create(spec, "-n", "a100", "--machine", profile, "--json"))
+    assert (0, None, "12.9") == (other["exit"], other["data"]["verify"], other["data"]["plan"]["choice"]["cuda"])
+    here = envelope(home.create(spec, "--json"))
+    assert (True, None) == (here["data"]["changed"], here["data"]["plan"]["choice"]["cuda"])
+    lock = spec.with_name("demo.lock.yaml").read_text()
+    for words in (("-n", "a100", "--machine", profile), ()):
+        assert envelope(home.create(spec, *words, "--locked", "--json"))["data"]["plan"]["choice"]["torch"] == "2.9.1"
+    assert lock == spec.with_name("demo.lock.yaml").read_text()
+    assert ["- target: here", "- target: here-cpu"] == [line for line in lock.splitlines() if "target:" in line]

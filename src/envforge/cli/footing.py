@@ -32,20 +32,30 @@ def find_footing(job: Job, *, locked: bool, frozen: bool) -> Footing | Made:
 
     Raises Stale when the lock does not fit and must not be made anew.
     """
-    lock, machine = find_lock(job.spec_file), least(job.machines)
-    section = pick_section(lock, job.target, machine) if lock else None
-    if lock and section:
-        why = None if frozen else misfit(lock, section, job.spec, machine, job.facts)
-        if why is None:
-            return Footing(lock=lock, section=_on_this_machine(section, job))
-    else:
-        why = f"there is no section for target `{job.target}`" if lock else "there is no lock"
+    lock = find_lock(job.spec_file)
+    found = _fitting(job, lock, frozen=frozen) if lock else "there is no lock"
+    if lock and isinstance(found, Section):
+        return Footing(lock=lock, section=_on_this_machine(found, job))
     if locked or frozen:
         hints = (f"make it anew with `envforge lock {job.spec_file}`",)
-        raise Stale(why, (str(lock_path(job.spec_file)),), hints)
-    if lock is not None:
-        job.talk.say(f"locking anew: {why}")
+        raise Stale(str(found), (str(lock_path(job.spec_file)),), hints)
+    if lock:
+        job.talk.say(f"locking anew: {found}")
     return _make(job, lock)
+
+
+def _fitting(job: Job, lock: Lock, *, frozen: bool) -> Section | str:
+    """Find the section to use: the target's, else the first that fits; or say why the likeliest does not."""
+    machine = least(job.machines)
+    likeliest = pick_section(lock, job.target, machine)
+    if likeliest is None:
+        return f"there is no section for target `{job.target}`" if job.target else "the lock has no section"
+    if frozen:
+        return likeliest
+    for section in (likeliest,) if job.target else (likeliest, *lock.sections):
+        if misfit(lock, section, job.spec, machine, job.facts) is None:
+            return section
+    return str(misfit(lock, likeliest, job.spec, machine, job.facts))
 
 
 def _on_this_machine(section: Section, job: Job) -> Section:
@@ -55,9 +65,15 @@ def _on_this_machine(section: Section, job: Job) -> Section:
 
 
 def _make(job: Job, old: Lock | None) -> Footing | Made:
+    """Lock anew; sections that others made from the same spec, for other machines, stay."""
     made = make_section(job, job.target or HERE, job.machines)
-    if made.section is None:
+    section = made.section
+    if section is None:
         return made
     fresh = join_lock(job.spec, job.facts, (made,))
     kept = old.sections if old and old.spec_digest == fresh.spec_digest else ()
-    return Footing(lock=join_lock(job.spec, job.facts, (made,), kept), section=made.section, made=made)
+    if job.target is None and any(each.target == HERE for each in kept):
+        build = section.candidate.build
+        section = replace(section, target=f"{HERE}-{build.variant or build.torch}")
+        made = replace(made, target=section.target, section=section)
+    return Footing(lock=join_lock(job.spec, job.facts, (made,), kept), section=section, made=made)
