@@ -38,7 +38,7 @@ def _driver(machine: Machine, facts: Facts) -> Iterator[Warned]:
 
 def _unknown(ruling: Ruling, best: int) -> Iterator[Warned]:
     for rule in ruling.named(ruling.judged.untold(best)):
-        yield Warned(code=f"unknown-{rule.rule}", text=f"could not tell whether this holds: {rule}", where=rule.where)
+        yield Warned(code=f"unknown-{rule.rule}", text=f"not checked: {rule}", where=rule.where)
 
 
 def _build(candidate: Candidate, ruling: Ruling, facts: Facts) -> Iterator[Warned]:

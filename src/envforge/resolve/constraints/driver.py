@@ -161,4 +161,6 @@ class ModuleFlavour(Ruled):
         return Change(on="machine", key="module", to=self.demanded, hosts=self.hosts)
 
     def __str__(self) -> str:
-        return f"{self.host} drives {self.card} with the {self.module or 'unknown'} kernel module"
+        if self.module is None:
+            return f"{self.card} works only with the {self.demanded} kernel module, {self.host} may have either"
+        return f"{self.host} drives {self.card} with the {self.module} kernel module"
