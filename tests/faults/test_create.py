@@ -15,7 +15,7 @@ import pytest
 from channel.served import write_index
 from cli.calling import envelope
 from cli.making import Home
-from envforge.provision import drift, list_environments
+from envforge.provision import drift, list_environments, read_environment
 
 ENDED = 30
 
@@ -232,6 +232,16 @@ def test_a_full_disk_is_named_and_nothing_is_left(home, channel, tmpfs, part):
     assert (5, "disk") == (document["exit"], document["errors"][0]["code"])
     assert document["errors"][0]["where"][0].startswith(str(tmpfs))
     assert [] == list(tmpfs.glob("envs/*"))
+
+
+def test_an_environment_that_cannot_be_written_down_is_as_good(home, channel, tmpfs):
+    subprocess.run(["mount", "-o", "remount,ro", tmpfs], check=True)
+    done = home.create(
+        home.spec(channel.url), "-p", home.root / "mine", XDG_STATE_HOME=str(tmpfs / "state"), COLUMNS="200"
+    )
+    assert 1 == done.returncode
+    assert "warning: `envforge list` will not show it: nothing can be written here" in done.stderr
+    assert read_environment(home.root / "mine") is not None
 
 
 def test_a_read_only_disk_is_named(home, channel, tmpfs):

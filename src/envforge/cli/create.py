@@ -31,6 +31,7 @@ from envforge.cli.job import Job, begin
 from envforge.cli.locking import Made, save_lock
 from envforge.cli.proving import EXITS, complaints, is_proven, prove
 from envforge.cli.talk import program_name
+from envforge.errors import EngineFailed
 from envforge.model import Choice, Conflict, Environment
 from envforge.provision import Place, Room, check_room, measure_room, provision, refuse_foreign, register, standing
 from envforge.report.create import created_page, would_create_page
@@ -126,9 +127,17 @@ def _create(job: Job, footing: Footing) -> Answer:
         stood = standing(job.prefix, footing.section)
         room = None if stood else measure_room(footing.section, Place.at(job.prefix), job.packages)
         environment = stood or _provision(job, footing)
-        register(job.dirs.registry, environment, job.dirs.envs)
+        _register(job, environment)
     proven, checked = _prove(job, environment)
     return _answer(job, footing, proven, room, changed=stood is None or checked)
+
+
+def _register(job: Job, environment: Environment) -> None:
+    """Have `list` find it; an environment is as good where that cannot be written down."""
+    try:
+        register(job.dirs.registry, environment, job.dirs.envs)
+    except EngineFailed as error:
+        job.talk.warn(f"`envforge list` will not show it: {error.message} (`{job.dirs.registry}`)")
 
 
 def _provision(job: Job, footing: Footing) -> Environment:
