@@ -50,5 +50,5 @@ def test_a_terminal_shows_a_live_line_and_clears_it():
         emit(Progress(phase="download", subject="torch", done_bytes=10_000_000, total_bytes=40_000_000))
         time.sleep(0.5)
     assert "downloading" in stream.getvalue()
-    assert "10.0/40.0 MB" in stream.getvalue()
+    assert "10.0 MB of 40.0 MB" in stream.getvalue()
     assert stream.getvalue().endswith("\x1b[2K")

@@ -41,9 +41,10 @@ def watch(
 def _live(stream: IO[str], when: Literal["auto", "always", "never"], environ: Mapping[str, str]) -> Iterator[Emit]:
     from rich import progress
 
-    columns: list[Any] = [progress.TextColumn("{task.description}"), progress.BarColumn(bar_width=24)]
-    columns += [progress.DownloadColumn(), progress.TransferSpeedColumn(), progress.TimeRemainingColumn(compact=True)]
+    columns: list[Any] = [progress.TextColumn("{task.description}"), progress.BarColumn(bar_width=20)]
+    columns += [progress.TimeElapsedColumn(), progress.TextColumn("{task.fields[amount]}")]
     columns += [progress.TextColumn("{task.fields[subject]}", style="dim")]
+    gauge = Gauge(time.monotonic)
     bars = progress.Progress(
         *columns, console=console(stream, when, environ), transient=True, refresh_per_second=REFRESHES_PER_S
     )
@@ -53,8 +54,15 @@ def _live(stream: IO[str], when: Literal["auto", "always", "never"], environ: Ma
         if step.phase not in tasks:
             for earlier in tasks.values():
                 bars.update(earlier, visible=False)
-            tasks[step.phase] = bars.add_task(WORDS.get(step.phase, step.phase), total=None, subject="")
-        bars.update(tasks[step.phase], completed=step.done_bytes, total=step.total_bytes, subject=step.subject)
+            tasks[step.phase] = bars.add_task(WORDS.get(step.phase, step.phase), total=None, subject="", amount="")
+        gauge.note(step)
+        bars.update(
+            tasks[step.phase],
+            completed=step.done_bytes,
+            total=step.total_bytes,
+            subject=step.subject,
+            amount=gauge.amount(),
+        )
 
     with bars:
         yield emit
@@ -101,6 +109,10 @@ class Gauge:
         if self.step is None or self.step.phase != step.phase:
             self.began_s, self.first_bytes = self.clock(), step.done_bytes or 0
         self.step = step
+
+    def amount(self) -> str:
+        """Say bytes, rate and time left, as far as they are known."""
+        return ", ".join(self._bytes(self.clock() - self.began_s))
 
     def line(self) -> str:
         """Say where the phase is: ``downloading: 120 MB of 1.2 GB, 41 MB/s, 27 s left``."""
