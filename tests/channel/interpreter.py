@@ -51,7 +51,9 @@ def _patched(path: Path, prefix: Path) -> Entry:
 def _entries(prefix: Path, python: str) -> Iterator[Entry]:
     library = prefix / "lib" / f"python{python}"
     paths = [prefix / "bin" / f"python{python}", *sorted((prefix / "lib").glob("libpython*"))]
-    entries = [_patched(path, prefix) for path in [*paths, *_files(library), *_files(prefix / "include")]]
+    entries = [
+        _patched(path, prefix) for path in [*paths, *_files(library), *_files(prefix / "include" / f"python{python}")]
+    ]
     stale = {entry.path for entry in entries if entry.placeholder}
     compiled = re.compile(r"__pycache__/([^/]+)\.cpython-\d+(\.opt-\d)?\.pyc$")
     yield from (entry for entry in entries if compiled.sub(r"\1.py", entry.path) not in stale or entry.placeholder)
