@@ -224,12 +224,22 @@ def test_what_is_only_worth_knowing_passes_with_a_code(planted, driver, tools):
 
 def test_checks_are_skipped_below_their_capability(planted, driver, tools):
     old = variables(driver, tools, FAKE_CAPABILITY="6.1", FAKE_ARCHS="sm_61", FAKE_NVML=1, FAKE_FREE="0.6")
-    wanted = ("fp8_matmul", "int8_matmul", "triton_kernel", "torch_compile", "telemetry", "p2p_matrix", "memory_full")
-    report = verify(planted(*GPU), None, wanted, devices=("0",), variables=old, require=("fp8",))
+    wanted = (
+        "matmul_exact",
+        "fp8_matmul",
+        "int8_matmul",
+        "triton_kernel",
+        "torch_compile",
+        "telemetry",
+        "p2p_matrix",
+        "memory_full",
+    )
+    report = verify(planted(*GPU), None, wanted, devices=("0",), variables=old, require=("fp8", "bf16"))
     low = ("skip", "S_CAPABILITY")
     assert {
         "import_torch": ("pass", None),
         "device_init": ("pass", None),
+        "matmul_exact": ("fail", "E_REQUIRED"),
         "fp8_matmul": ("fail", "E_REQUIRED"),
         "int8_matmul": low,
         "triton_kernel": low,

@@ -192,8 +192,8 @@ class Follower:
 
 def _not_a_python(python: Path, returncode: int | None, said: str) -> Ending:
     """Judge a program that ended without a word on the pipe."""
-    last = said.splitlines()[-1] if said else f"exit code {returncode}"
-    text = f"`{python}` is not a Python 3.8 or newer: {'it is older' if returncode == TOO_OLD else last}"
+    first = said.splitlines()[0] if said else f"exit code {returncode}"
+    text = f"`{python}` is not a Python 3.8 or newer: {'it is older' if returncode == TOO_OLD else first}"
     return Ending(code="E_NO_PYTHON", outcome="inconclusive", text=text)
 
 

@@ -42,7 +42,15 @@ def matmul_exact(bench):
         if wrong[label]:
             detail = "%s: %d of %d elements are not exact" % (label, wrong[label], n * n)
             raise Failed("E_WRONG", detail, {"n": n, "wrong_elements": wrong})
+    _hold_required(bench, wrong)
     return {"n": n, "wrong_elements": wrong}
+
+
+def _hold_required(bench, wrong):
+    """A required type that this device has no product for is a failure."""
+    for word, label in (("fp16", "float16"), ("bf16", "bfloat16"), ("tf32", "tf32"), ("fp64", "float64")):
+        if word in bench.order["require"] and wrong.get(label) is None:
+            raise Failed("E_REQUIRED", "%s is required, and this device has none" % word, {"wrong_elements": wrong})
 
 
 def _integer_product(torch, a, b):
