@@ -73,10 +73,21 @@ def kernel_ran(p: Chart) -> bool:
 
 
 def ab_helps(p: Chart, change: str) -> bool:
-    """Tell whether the probe works with one thing changed (and does not without)."""
-    found = p.maybe("env_probe", "ab_tests")
-    rows = found.items() if isinstance(found, Mapping) else ()
-    return any(change in str(name) and re.match(r"ok|works|true|True|0$", str(item)) for name, item in rows)
+    """Tell whether a probe works with one thing changed (and does not without): torch's, or libcuda's own."""
+    for source in ("env_probe", "cuda"):
+        found = p.maybe(source, "ab_tests")
+        for name, item in found.items() if isinstance(found, Mapping) else ():
+            if change in str(name) and _helped(item):
+                return True
+    return False
+
+
+def _helped(item: Any) -> bool:
+    if isinstance(item, Mapping):
+        started = item.get("cuInit")
+        code = started.get("code") if isinstance(started, Mapping) else None
+        return code == 0 and item.get("device_count") != 0
+    return bool(re.match(r"ok|works|true|True|0$", str(item)))
 
 
 def packages(p: Chart) -> dict[str, str]:

@@ -45,6 +45,12 @@ def _shows_processes(p: Chart, device: r.Device) -> bool:
     return not (r.is_wsl(p) or r.is_windows(p) or r.mig_on(device) or "VGPU" in str(device.get("virtualization")))
 
 
+def _own_use(p: Chart, total: float) -> float:
+    """Give what driver and display may hold: NVML lists no windows, and a desktop takes a good part of a card."""
+    shows = any(str(row.get("class")).startswith(("0x0300", "0300")) for row in p.maybe("pci") or () if row)
+    return max(float(p.known["orphan_mib"]), total * p.known["display_share"] if shows else 0.0)
+
+
 @sign("gpu-memory-held-by-orphan")
 def holder_is_not_here(p: Chart) -> Evidence | None:
     for device in r.healthy_devices(p):
@@ -54,7 +60,7 @@ def holder_is_not_here(p: Chart) -> Evidence | None:
             continue
         strange = [each for each in listed if isinstance(each, dict) and each.get("in_proc") is False]
         explained = sum(number(each.get("memory_mib")) or 0.0 for each in listed if isinstance(each, dict))
-        if not strange and (used - explained <= p.known["orphan_mib"] or (listed and not explained)):
+        if not strange and (used - explained <= _own_use(p, total) or (listed and not explained)):
             continue
         if r.in_container(p) and not p.said(OOM):
             continue
