@@ -16,6 +16,8 @@ from envforge.spec import json_schema
 
 DOCS = Path(__file__).resolve().parent.parent
 KINDS = {"added": "Added", "changed": "Changed", "fixed": "Fixed", "removed": "Removed"}
+TABLE = ("| flag | variable | |", "|---|---|---|")
+SHARED = frozenset({"json", "quiet", "verbose", "color", "no_progress"})
 NOTE = "<!-- Written by docs/reference/generate.py -->"
 
 
@@ -41,7 +43,10 @@ def cli_page() -> str:
         f"# Commands\n\n{NOTE}\n\nEvery flag has a variable that sets it. `-h` shows a command's help, `--version` the "
         "version. Exit codes have [their own page](exit-codes.md), and so has [`--json`](json.md).\n"
     )
-    return head + "".join(command_section(name) for name in COMMANDS)
+    command = click_command("schema")
+    ctx = command.make_context("envforge schema", [], resilient_parsing=True)
+    shared = ["", "## Flags of every command", "", *TABLE, *flag_rows(command, ctx, shared=True), ""]
+    return head + "\n".join(shared) + "".join(command_section(name) for name in COMMANDS)
 
 
 def command_section(name: str) -> str:
@@ -52,13 +57,14 @@ def command_section(name: str) -> str:
     usage = " ".join(command.get_usage(ctx).removeprefix("Usage:").split()).replace("[OPTIONS]", "[FLAGS]")
     shown = [line.strip() for line in examples.splitlines()]
     lines = [f"\n## envforge {name}\n", text, "", "```sh", usage, "```", "", "Examples:", "", "```sh", *shown, "```"]
-    return "\n".join([*lines, "", "| flag | variable | |", "|---|---|---|", *flag_rows(command, ctx), ""])
+    rows = list(flag_rows(command, ctx))
+    return "\n".join([*lines, "", *([*TABLE, *rows, ""] if rows else [])])
 
 
-def flag_rows(command: Any, ctx: Any) -> Iterator[str]:
-    """Write a table row for each option."""
+def flag_rows(command: Any, ctx: Any, *, shared: bool = False) -> Iterator[str]:
+    """Write a table row for each option: the command's own, or those that all commands share."""
     for param in command.params:
-        if param.param_type_name == "option" and param.name != "help":
+        if param.param_type_name == "option" and param.name != "help" and (param.name in SHARED) is shared:
             flags = param.get_help_record(ctx)[0].replace("|", "\\|")
             yield f"| `{flags}` | `{param.envvar}` | {param.help} |".replace("\n", " ")
 
