@@ -13,12 +13,13 @@ import zipfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
+from envforge.engines.local_page import read_links
 from envforge.engines.places import local_path, without_credentials
 from envforge.engines.settings import Settings
 from envforge.errors import Unreachable
@@ -31,7 +32,7 @@ MANYLINUX = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.1
 _MANYLINUX = re.compile(r"manylinux_(\d+)_(\d+)_(.+)|(manylinux\d+)_(.+)")
 _CUDA_LOCAL = re.compile(r"cu(\d+)(\d)")
 _CPYTHON = re.compile(r"cp3(\d+)")
-_VERSION_PY = re.compile(rb"^cuda\b[^=\n]*=\s*(?:'([\d.]+)'|\"([\d.]+)\"|None)", re.MULTILINE)
+VERSION_PY = re.compile(rb"^cuda\b[^=\n]*=\s*(?:'([\d.]+)'|\"([\d.]+)\"|None)", re.MULTILINE)
 
 
 @value
@@ -86,7 +87,7 @@ def _get(url: str, settings: Settings, timeout_s: float, *, absent_ok: bool = Fa
 
     shown = without_credentials(url)
     with requests.Session() as session:
-        _configure(session, settings, url)
+        configured(session, settings, url)
         try:
             with PyPISimple(shown, session=session) as client:
                 answer = client.s.get(url, timeout=timeout_s, headers={"Accept": client.accept})
@@ -100,7 +101,8 @@ def _get(url: str, settings: Settings, timeout_s: float, *, absent_ok: bool = Fa
             raise Unreachable(f"`{shown}` is not an index: {error}", (shown,)) from None
 
 
-def _configure(session: Any, settings: Settings, url: str) -> None:
+def configured(session: Any, settings: Settings, url: str) -> Any:
+    """Give a session that trusts and goes through what the user configured."""
     if settings.cert:
         session.verify = settings.cert
     host = urlsplit(url).hostname or ""
@@ -108,6 +110,7 @@ def _configure(session: Any, settings: Settings, url: str) -> None:
         session.verify = False
     if settings.proxy:
         session.proxies = {"http": settings.proxy, "https": settings.proxy}
+    return session
 
 
 def _why(error: Exception) -> str:
@@ -129,10 +132,8 @@ def _files(page: Any) -> list[File]:
 
 
 def _local_page(path: Path) -> list[File]:
-    from pypi_simple import ProjectPage
-
-    page = ProjectPage.from_html(PROJECT, path.read_text(encoding="utf-8"), base_url=path.as_uri())
-    return _files(page)
+    found = ((unquote(urlsplit(url).path.rpartition("/")[2]), url) for url in read_links(path))
+    return [File(name=name, url=without_credentials(url)) for name, url in found if name.endswith(".whl")]
 
 
 def builds_of(files: Iterable[File], source: str, subdir: str, where: str) -> tuple[Build, ...]:
@@ -220,7 +221,7 @@ def _read_variant(file: File) -> tuple[str, Dotted | None]:
         return "", None
     try:
         with zipfile.ZipFile(path) as wheel:
-            said = _VERSION_PY.search(wheel.read("torch/version.py"))
+            said = VERSION_PY.search(wheel.read("torch/version.py"))
     except (OSError, KeyError, zipfile.BadZipFile):
         return "", None
     if said is None:
