@@ -23,6 +23,7 @@ from envforge.doctor.readers.cards import (
 )
 from envforge.doctor.readers.driver import (
     ctx_create,
+    cuda_code,
     cuda_driver,
     cuinit,
     driver_expected,
@@ -87,6 +88,7 @@ __all__ = [
     "certain",
     "conda_record",
     "ctx_create",
+    "cuda_code",
     "cuda_driver",
     "cuinit",
     "devices",

@@ -71,8 +71,15 @@ def capability(device: Device) -> ComputeCapability | None:
 
 
 def capabilities(p: Chart) -> list[tuple[str, ComputeCapability]]:
-    """Give name and compute capability of every device that NVML answers for."""
-    found = [(str(device.get("name") or "GPU"), capability(device)) for device in healthy_devices(p)]
+    """Give name and compute capability of every device that answers: by NVML, else by CUDA, else by the board."""
+    if p.maybe("nvml", "devices") is not None:
+        rows = healthy_devices(p)
+    elif p.maybe("cuda", "devices") is not None:
+        rows = p.entries("cuda", "devices")
+    else:
+        model = str(p.need("tegra", "model"))
+        rows = [{"name": model, "cc": cc} for word, cc in p.known["tegra_models"] if word in model][:1]
+    found = [(str(device.get("name") or "GPU"), capability(device)) for device in rows]
     return [(name, level) for name, level in found if level]
 
 
@@ -127,6 +134,8 @@ def mig_instances(device: Device) -> list[Any] | None:
     """Give the MIG instances; None when they were not asked for."""
     mig = device.get("mig")
     found = mig.get("instances") if isinstance(mig, dict) else device.get("mig_devices")
+    if isinstance(found, int):
+        return list(range(found))
     return found if isinstance(found, list) else None
 
 

@@ -42,6 +42,15 @@ def ctx_create(p: Chart) -> int | None:
     return code if isinstance(code, int) else None
 
 
+def cuda_code(p: Chart, *codes: int) -> str | None:
+    """Give where libcuda or the runtime returned one of these codes: a context, a launch, a device count."""
+    for path, item in p.leaves:
+        told = path.startswith("cuda.") and path.endswith(("code", "Count")) and "ab_tests" not in path
+        if told and isinstance(item, int) and item in codes:
+            return f"{path}: {item}"
+    return None
+
+
 def cuda_driver(p: Chart) -> Dotted | None:
     """Give the newest CUDA that this driver speaks; None when nobody could tell."""
     for path in (("cuda", "driver_cuda"), ("nvml", "cuda_version")):
@@ -101,8 +110,9 @@ def nodes(p: Chart) -> dict[str, dict[str, Any]]:
 
 
 def refused(p: Chart, errno: str) -> list[str]:
-    """Give the nvidia nodes whose open() fails with this errno."""
-    return [path for path, node in nodes(p).items() if "nvidia" in path and str(node.get("open")) == errno]
+    """Give the nvidia nodes whose open() fails with this errno; those of MIG have rules of their own."""
+    own = {path: node for path, node in nodes(p).items() if "nvidia" in path and "nvidia-cap" not in path}
+    return [path for path, node in own.items() if str(node.get("open")) == errno]
 
 
 def library(p: Chart, soname: str) -> str | None:

@@ -95,7 +95,7 @@ def with_scheduler(p: Chart) -> bool:
 
 def libc(p: Chart) -> Dotted | None:
     """Give glibc's version; None when it is not known."""
-    for path in (("glibc",), ("libc", "version"), ("os_release", "glibc"), ("platform", "glibc")):
+    for path in (("glibc",), ("libc", "version"), ("libc",), ("os_release", "glibc"), ("platform", "glibc")):
         found = p.maybe(*path)
         if match := re.search(r"\d+\.\d+", str(found or "")):
             return Dotted(match[0])

@@ -13,7 +13,6 @@ NO_IMAGE = r"no kernel image is available"
 WARNING = (
     r"is not compatible with the current PyTorch|does not include kernels for this GPU|Minimum and Maximum cuda cap"
 )
-JETPACK_7 = 38
 
 
 def gpu_here(p: Chart) -> bool:
@@ -41,7 +40,7 @@ def built_for_rocm(p: Chart) -> Evidence | None:
 def conda_record_says_cpu(p: Chart) -> Evidence | None:
     record = r.conda_record(p, "pytorch") or r.conda_record(p, "libtorch") or ""
     named = next((name for name in ("cpuonly", "pytorch-cpu") if r.conda_record(p, name)), "")
-    if not without_cuda(p) or not record or not (gpu_here(p) or r.scheduler(p)):
+    if not without_cuda(p) or not record or not (gpu_here(p) or r.scheduler(p) or p.maybe("conda_info")):
         return None
     if not named and not re.search(r"cpu", record):
         return None
@@ -64,7 +63,7 @@ def board_and_general_build(p: Chart) -> Evidence | None:
         return None
     release = str(p.maybe("tegra", "nv_tegra_release") or "")
     major = re.search(r"R(\d+)", release)
-    old = major is None or int(major[1]) < JETPACK_7
+    old = major is None or int(major[1]) < p.known["sbsa_release"]
     bare = without_cuda(p)
     if not bare and (not old or r.kernel_ran(p) or p.maybe("env_probe", "is_available") is not False):
         return None

@@ -10,7 +10,10 @@ from envforge.doctor.signs.registry import sign
 from envforge.model import Evidence
 
 NOT_READY = 802
-PROFILES = r"prime_?select|supergfx|envycontrol|optimus|gpu_profile|graphics_mode|dgpu_disable|bbswitch|system76.power"
+NO_ROOM = r"BAR [01]\b.{0,40}: (no space for|failed to assign)|can't assign; no space"
+PROFILES = (
+    r"prime_?select|supergfx|envycontrol|optimus|(gpu|power)_profile|graphics_mode|dgpu_disable|bbswitch|system76.power"
+)
 OFF = r"^(intel|integrated|igpu|off|eco|1|true)$|\bOFF$|alias nvidia off|Integrated"
 
 
@@ -40,6 +43,18 @@ def bar_is_empty(p: Chart) -> Evidence | None:
 
 
 EMPTY = re.compile(r"0|0 ?[mg]i?b?|none|unassigned|(0x0+[ -]*)+|\[?disabled\]?|0M @ 0x0", re.IGNORECASE)
+
+
+@sign("pci-bar-unassigned")
+def kernel_found_no_room(p: Chart) -> Evidence | None:
+    """Bridges without room are common; with a GPU that does not start they are the reason."""
+    line = (
+        p.said(r"BAR [01]\b.{0,40}: (no space for|failed to assign)|can't assign; no space")
+        if p.maybe("dmesg")
+        else None
+    )
+    silent = bool(r.gpus_on_bus(p)) and not (p.maybe("nvml", "devices") and r.healthy_devices(p))
+    return r.likely(line) if line and silent else None
 
 
 @sign("pcie-link-degraded")

@@ -73,7 +73,7 @@ def docker_without_runtime(p: Chart) -> Evidence | None:
 @sign("docker-is-snap-or-desktop")
 def not_the_hosts_engine(p: Chart) -> Evidence | None:
     p.need("docker")
-    note = p.noted(r"^docker\.(install|path|binary|context|operating_?system|root_?dir|server)", like="snap|desktop")
+    note = p.noted(r"^docker\.(?!error)|^which\.docker", like="snap|desktop")
     error = p.said(r"could not select device driver|load library failed|libnvidia-ml|initialization error", "docker")
     return r.likely(note, error, install=note.split(" = ")[-1]) if note and error else None
 

@@ -11,7 +11,7 @@ from envforge.model import Dotted, Evidence
 
 MISMATCH, NVML_NONE = 18, 12
 STUB, TOO_OLD, MPS_DEAD, BUSY = 34, 35, 805, 46
-WRONG_PAIR, NO_FORWARD = 803, 804
+WRONG_PAIR, NO_FORWARD, PTX_TOO_NEW = 803, 804, 222
 PACKAGE = re.compile(
     r"^(lib)?nvidia-(driver|dkms|kernel|utils|compute|cfg|gl|decode|common|open|firmware)|^cuda-drivers"
     r"|^(kmod|akmod|xorg-x11-drv)-nvidia|^libnvidia-"
@@ -66,6 +66,15 @@ def module_on_disk_differs(p: Chart) -> Evidence | None:
     return r.possible(f"module {disk} and libraries {library} on disk", versions=f"{disk} and {library}")
 
 
+@sign("mixed-driver-packages")
+def installer_over_packages(p: Chart) -> Evidence | None:
+    """The .run installer and packages own the same files."""
+    run = p.noted(r"nvidia.uninstall|run_?file|installer_log", like="/|true|yes")
+    rows = [row for row in p.words("packages") if PACKAGE.search(row)] if run else []
+    failing = p.maybe("nvml", "init", "code") != 0
+    return r.likely(run, *rows[:3]) if run and rows and failing and not r.is_wsl(p) else None
+
+
 @sign("driver-not-installed")
 def neither_half(p: Chart) -> Evidence | None:
     disk = r.module_on_disk(p)
@@ -92,7 +101,8 @@ def file_beside_the_path(p: Chart) -> Evidence | None:
     note = p.noted(r"file_present|on_disk_only|found_files", like=r"libcuda|/")
     line = p.said(r"libcuda\.so\.1: cannot open shared object")
     nix = str(p.maybe("os_release", "ID")) == "nixos" or "/nix/store" in str(p.maybe("env_probe", "prefix"))
-    if note or (line and nix):
+    apart = nix and p.maybe("proc_driver_nvidia") and r.loaded_version(p) and not r.in_container(p)
+    if note or (line and nix) or apart:
         return r.likely(note or "", line or "", file=note.split(" = ")[-1] if note else None)
     return None
 
@@ -117,6 +127,12 @@ def lower_major(p: Chart) -> Evidence | None:
     system = "win-64" if r.is_windows(p) else "linux-64"
     floor = p.known.facts.driver_floor(torch, system)
     return r.certain(f"driver: CUDA {driver}", f"torch: CUDA {torch}", floor=floor, cuda=driver, torch_cuda=torch)
+
+
+@sign("ptx-unsupported-toolchain")
+def launch_refused(p: Chart) -> Evidence | None:
+    line = r.cuda_code(p, PTX_TOO_NEW)
+    return r.certain(line) if line else None
 
 
 @sign("cuda-compat-shadows-newer-driver")
@@ -175,9 +191,7 @@ def no_daemon(p: Chart) -> Evidence | None:
 
 def refused_as_busy(p: Chart) -> str | None:
     """Give the words of a context that was refused: many clusters run in exclusive mode and are well."""
-    if r.ctx_create(p) == BUSY:
-        return "cuCtxCreate 46"
-    return p.said(BUSY_TEXT)
+    return r.cuda_code(p, BUSY) or p.said(BUSY_TEXT)
 
 
 @sign("compute-mode-exclusive-busy")

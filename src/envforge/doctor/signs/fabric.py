@@ -45,18 +45,18 @@ def switches_without_service(p: Chart) -> Evidence | None:
         return None
     if not switch and len(r.devices(p)) > 1 and SXM.search(str(r.devices(p)[0].get("name"))):
         switch = f"{len(r.devices(p))} GPUs of an NVSwitch board"
-    if not switch and _state(p) not in UNFINISHED:
+    if not switch:
         return None
-    switch = switch or f"the fabric state is {_state(p)}"
     return r.likely("cuInit 802", switch, f"nvidia-fabricmanager: {service}", switch=switch, state=service)
 
 
 @sign("fabricmanager-version-mismatch")
 def other_version(p: Chart) -> Evidence | None:
     driver = str(p.maybe("nvml", "driver_version") or r.loaded_version(p) or "")
-    note = p.noted(r"fabric_?-?manager.*version|fabricmanager\.version|nv.fabricmanager", like=r"\d{3}\.\d+")
+    note = p.noted(r"fabric_?-?manager", like=r"\d{3}\.\d+")
     match = re.search(r"\d{3}\.\d+(\.\d+)?", note.split(" = ")[-1]) if note else None
-    if match and driver and match[0] != driver:
+    waits = p.maybe("cuda", "cuInit", "code") == NOT_READY
+    if waits and match and driver and match[0] != driver:
         return r.certain(note, f"driver {driver}", service=match[0], driver=driver)
     p.need("services")
     return None

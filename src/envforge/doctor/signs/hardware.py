@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+
 from envforge.doctor import readers as r
 from envforge.doctor.chart import Chart
 from envforge.doctor.signs.registry import sign
 from envforge.model import Evidence
 
 LOST, RESET, UNKNOWN, ECC = 15, 16, 999, 214
+OTHER_COUNTERS = re.compile("aggregate|remap|retire")
 IDLE = {"P8", "P12"}
 
 
@@ -36,7 +39,7 @@ def fewer_than_on_the_bus(p: Chart) -> Evidence | None:
     if not r.bare_linux(p) or r.in_job(p) or r.nvml_code(p) != 0:
         return None
     here, listed = r.bound(p), len(r.devices(p))
-    if not listed or len(here) <= listed or r.nvml_hangs(p):
+    if not listed or len(here) <= listed or r.nvml_hangs(p) or p.noted(r"exclud|drain"):
         return None
     return r.possible(f"{len(here)} GPUs are bound to nvidia, NVML lists {listed}")
 
@@ -63,7 +66,7 @@ def gsp_xid(p: Chart) -> Evidence | None:
 def uncorrected_counter(p: Chart) -> Evidence | None:
     for device in r.healthy_devices(p):
         for path, count in r.parts_of(device, "uncorrect"):
-            if "aggregate" not in path and isinstance(count, int) and count > 0:
+            if not OTHER_COUNTERS.search(path) and isinstance(count, int) and count > 0:
                 return r.certain(f"GPU {r.name_of(device)} {path}: {count}", gpu=r.name_of(device), count=count)
     return None
 
@@ -71,7 +74,8 @@ def uncorrected_counter(p: Chart) -> Evidence | None:
 @sign("gpu-ecc-uncorrectable")
 def ecc_code(p: Chart) -> Evidence | None:
     xid = r.xid(p, 48, 94, 95)
-    return r.certain(xid or f"CUDA {ECC}") if xid or r.ctx_create(p) == ECC else None
+    line = xid or r.cuda_code(p, ECC)
+    return r.certain(line) if line else None
 
 
 @sign("row-remap-pending")
@@ -96,11 +100,22 @@ def repair_failed(p: Chart) -> Evidence | None:
 def slowed_down(p: Chart) -> Evidence | None:
     for device in r.healthy_devices(p):
         mask, why = _mask(device), p.known["throttle_bits"]
-        reasons = [name for bit, name in why.items() if mask & int(bit)]
+        reasons = [name for bit, name in why.items() if mask & int(bit)] or _named(device)
         if reasons and device.get("pstate") not in IDLE:
             reason = " and ".join(reasons)
             return r.likely(f"GPU {r.name_of(device)}: {reason}", gpu=r.name_of(device), reason=reason)
     return None
+
+
+def _named(device: r.Device) -> list[str]:
+    """Read reasons that are told by name, as a list or with an answer each."""
+    rows = [(path, item) for path, item in r.parts_of(device) if HARDWARE.search(f"{path} {item}")]
+    return [
+        str(item) if HARDWARE.search(str(item)) else path for path, item in rows if r.yes(item) or "HW" in str(item)
+    ]
+
+
+HARDWARE = re.compile(r"hw[_ ]?(slowdown|thermal|power[_ ]?brake)", re.IGNORECASE)
 
 
 def _mask(device: r.Device) -> int:
@@ -136,7 +151,7 @@ def nvml_wants_reset(p: Chart) -> Evidence | None:
 @sign("cpu-lacks-avx")
 def flags_and_crash(p: Chart) -> Evidence | None:
     """Flags alone are no complaint: a build without AVX may be in use."""
-    flags = {flag.lower() for flag in p.words("cpu", "flags")}
+    flags = {flag for row in p.words("cpu", "flags") for flag in row.lower().split()}
     missing = [flag for flag in ("avx", "avx2", "fma") if flag not in flags]
     crashed = p.said(r"SIGILL|Illegal instruction|returncode -4\b|exit(ed)? -4\b")
     if not missing or not crashed or "aarch64" in str(p.maybe("platform", "arch")):

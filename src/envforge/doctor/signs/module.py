@@ -50,7 +50,7 @@ def bound_and_not_listed(p: Chart) -> Evidence | None:
 
 @sign("gpu-excluded-or-drained")
 def setting_excludes(p: Chart) -> Evidence | None:
-    note = p.noted(r"excluded_?gpus|excluded_device_count|drain", like=r"[1-9a-f:]|drain|true")
+    note = p.noted(r"excluded|drain", like=r"[1-9a-f:]|drain|true")
     p.need("module_params") if note is None else None
     return r.certain(note, setting=note) if note else None
 
@@ -69,12 +69,15 @@ def driver_link(p: Chart) -> Evidence | None:
     )
 
 
+REFUSED = re.compile(r"No such device|Key was rejected|Required key|'off'|not found|Invalid argument|Exec format")
+
+
 @sign("nvidia-module-not-loaded")
 def only_not_loaded(p: Chart) -> Evidence | None:
     """An error of modprobe means that loading was tried: other rules read it."""
     if not unloaded(p) or fits_kernel(p) is False or r.module_on_disk(p) is None:
         return None
-    if p.maybe("modules", "modprobe_error") or any(row.get("driver") for row in r.gpus_on_bus(p)):
+    if REFUSED.search(str(p.maybe("modules", "modprobe_error"))) or any(row.get("driver") for row in r.gpus_on_bus(p)):
         return None
     return r.likely(f"nvidia {(r.module_on_disk(p) or {}).get('version')} is on disk and not in /proc/modules")
 
@@ -172,9 +175,9 @@ def slow_first_call(p: Chart) -> Evidence | None:
 
 
 SLOW_S = 2.0
-OFF = ("0", "False", "Disabled")
+OFF = ("0", "False", "Disabled", "OFF", "off")
 
 
 def _timings(p: Chart) -> list[tuple[str, float]]:
-    found = [(path, item) for path, item in p.leaves if re.search(r"^nvml\.(.*_)?(took|init|first_call)\w*_s$", path)]
+    found = [(path, item) for path, item in p.leaves if re.search(r"(took|init|first|latency)\w*_s$", path)]
     return [(path, float(item)) for path, item in found if isinstance(item, int | float)]

@@ -12,7 +12,10 @@ from envforge.doctor.signs.registry import sign
 from envforge.model import Evidence
 
 LIBRARY_GONE = r"lib(cudnn|cublas|cusparse|cufft|curand|cusolver|nccl|nvJitLink|cupti|cudart)\S*: cannot open"
-NO_WHEEL = r"No matching distribution found for torch|from versions: none|not a supported wheel on this platform"
+NO_WHEEL = (
+    r"No matching distribution found for torch|satisfies the requirement torch\b|from versions: none"
+    r"|not a supported wheel on this platform"
+)
 CUDA_PARTS = re.compile(r"^(cuda-|libcu|cudatoolkit|pytorch-cuda|libnv|cudnn)")
 
 
@@ -21,7 +24,8 @@ def solver_sees_no_driver(p: Chart) -> Evidence | None:
     packages = [str(each) for each in p.need("conda_info", "virtual_packages") or ()]
     if any("__cuda" in each for each in packages) or (p.maybe("env") and r.env(p, "CONDA_OVERRIDE_CUDA")):
         return None
-    if p.maybe("nvml", "init", "code") != 0 and not (p.maybe("env") is not None and r.scheduler(p)):
+    cpu_build = "cpu" in str(p.maybe("env_probe", "conda_meta", "pytorch"))
+    if p.maybe("nvml", "init", "code") != 0 and not r.scheduler(p) and not cpu_build:
         return None
     return r.certain(f"virtual packages: {', '.join(packages)}", virtual=", ".join(packages) or "none")
 
@@ -106,7 +110,7 @@ def symbol_of_a_newer_glibc(p: Chart) -> Evidence | None:
 @sign("glibc-too-old")
 def below_the_wheels_floor(p: Chart) -> Evidence | None:
     here = r.libc(p)
-    refused = p.said("is not a supported wheel on this platform|No matching distribution found for torch")
+    refused = p.said(NO_WHEEL)
     failed = p.maybe("env_probe", "import") not in (None, "ok")
     if here is None or not (refused or failed):
         return None
@@ -177,7 +181,8 @@ def core_is_missing(p: Chart) -> Evidence | None:
 @sign("python-without-wheel")
 def python_is_outside(p: Chart) -> Evidence | None:
     line = p.said(
-        r"No matching distribution found for torch|from versions: none|not a supported wheel on this platform"
+        r"No matching distribution found for torch|satisfies the requirement torch\b|from versions: none"
+        r"|not a supported wheel on this platform"
     )
     minor = str(p.maybe("env_probe", "python") or "")
     if not line:

@@ -61,7 +61,8 @@ def nvml_refused(p: Chart) -> Evidence | None:
 @sign("dev-node-bad-mode")
 def odd_mode(p: Chart) -> Evidence | None:
     for path, node in r.nodes(p).items():
-        if "nvidia" in path and is_bad(mode_of(node)) and node.get("open") != "ok":
+        ours = "nvidia" in path and "nvidia-cap" not in path
+        if ours and is_bad(mode_of(node)) and node.get("open") != "ok":
             return r.certain(f"{path} {node.get('mode')}", node=path, mode=node.get("mode"))
     return None
 
@@ -77,7 +78,7 @@ def odd_parameter(p: Chart) -> Evidence | None:
 @sign("dev-nodes-missing")
 def never_made(p: Chart) -> Evidence | None:
     version, node = r.loaded_version(p), "/dev/nvidiactl"
-    if not version or node in r.nodes(p) or not r.bare_linux(p) or r.nvml_code(p) == 0:
+    if not version or node in r.nodes(p) or not r.bare_linux(p) or (p.maybe("nvml", "devices") and r.devices(p)):
         return None
     return r.likely(f"module {version} is loaded", f"{node} is not there", node=node, driver=version)
 

@@ -51,6 +51,15 @@ def names_too_much(p: Chart) -> Evidence | None:
     return r.certain(line, value=value, last=count - 1 or None, severity=severity)
 
 
+@sign("cuda-visible-devices-out-of-range")
+def works_without_it(p: Chart) -> Evidence | None:
+    """Where nobody counted the GPUs, the probe without the variable decides."""
+    value = visible(p) or ""
+    if not re.match(r"\s*\d", value) or p.maybe("nvml", "devices") or not r.ab_helps(p, "CUDA_VISIBLE_DEVICES"):
+        return None
+    return r.certain(f"CUDA_VISIBLE_DEVICES={value}", "works without it", value=value)
+
+
 @sign("cuda-visible-devices-bad-uuid")
 def names_a_stranger(p: Chart) -> Evidence | None:
     value = (visible(p) or "").split(",")[0].strip()

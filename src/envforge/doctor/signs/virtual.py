@@ -9,7 +9,7 @@ from envforge.doctor.chart import Chart
 from envforge.doctor.signs.registry import sign
 from envforge.model import Evidence
 
-BUSY, NOT_LICENSED, NOT_SUPPORTED = 46, 102, 801
+BUSY, NOT_LICENSED, NOT_SUPPORTED, NO_PERMISSION = 46, 102, 801, 4
 UNLICENSED = re.compile("unlicensed|^0$|^False$", re.IGNORECASE)
 
 
@@ -46,10 +46,12 @@ def counts_by_nvml(p: Chart) -> Evidence | None:
 
 @sign("mig-caps-not-accessible")
 def caps_closed(p: Chart) -> Evidence | None:
-    if not any(r.mig_on(device) for device in p.entries("nvml", "devices")):
+    """The first two nodes configure and watch MIG; they are root's on purpose."""
+    on = p.maybe("nvml", "devices") and any(r.mig_on(device) for device in r.devices(p))
+    if not on and r.nvml_code(p) != NO_PERMISSION:
         return None
     for path, node in r.nodes(p).items():
-        if "nvidia-cap" in path and node.get("open") != "ok":
+        if re.search(r"nvidia-cap(?!s)(?![12]$)", path) and node.get("open") != "ok":
             return r.likely(f"{path}: {node.get('open')}", node=path, errno=node.get("open"))
     return None
 
@@ -79,7 +81,8 @@ def unified_memory_refused(p: Chart) -> Evidence | None:
     if not any(_vgpu(device) for device in r.devices(p)):
         return None
     line = p.said(r"operation not supported|cudaErrorNotSupported|\b801\b")
-    return r.likely(line) if line or r.ctx_create(p) == NOT_SUPPORTED else None
+    line = line or r.cuda_code(p, NOT_SUPPORTED)
+    return r.likely(line) if line else None
 
 
 @sign("vgpu-guest-host-mismatch")
@@ -103,7 +106,7 @@ CONFIDENTIAL_START = r"\bkfsp\w+|\(0x62:0x65:1784\)|\bconfidential comput\w+"
 @sign("cc-mode-on-bare-host")
 def mode_outside_a_guest(p: Chart) -> Evidence | None:
     guest = re.search(CONFIDENTIAL_GUEST, f"{p.maybe('platform', 'virt')} {p.maybe('cpu', 'flags')}".lower())
-    if guest or p.maybe("nvml", "devices"):
+    if guest or (p.maybe("nvml", "devices") and r.healthy_devices(p)):
         return None
     on = r.yes(p.maybe("conf_compute", "feature")) or p.noted(r"cc_?mode", like="on|devtools")
     line = p.said(CONFIDENTIAL_START) if p.maybe("dmesg") else None

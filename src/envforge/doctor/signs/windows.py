@@ -44,7 +44,7 @@ def no_dxg(p: Chart) -> Evidence | None:
 
 @sign("wsl-linux-driver-installed")
 def packages_inside(p: Chart) -> Evidence | None:
-    if not r.is_wsl(p) or is_wsl1(p) or r.in_container(p):
+    if not r.is_wsl(p) or is_wsl1(p) or r.in_container(p) or p.maybe("container", "runtime"):
         return None
     packages = [str(each) for each in p.maybe("wsl", "linux_driver_packages") or ()]
     path = p.maybe("libraries", "libcuda.so.1") or p.maybe("libraries", "libnvidia-ml.so.1")
@@ -73,6 +73,14 @@ def build_is_too_old(p: Chart) -> Evidence | None:
     if not r.is_wsl(p) or is_wsl1(p) or build is None or build >= wanted or r.serves(p):
         return None
     return r.likely(f"Windows build {build}", windows=p.maybe("wsl", "windows"), wanted=wanted)
+
+
+@sign("wsl-windows-too-old")
+def windows_driver_is_too_old(p: Chart) -> Evidence | None:
+    found, wanted = re.match(r"\d{3}", str(p.need("wsl", "windows_driver"))), p.known["wsl_driver"]
+    if not found or int(found[0]) >= wanted or r.serves(p):
+        return None
+    return r.likely(f"Windows driver {p.maybe('wsl', 'windows_driver')}, wanted {wanted}")
 
 
 @sign("wsl-docker-gpu-blocked")
