@@ -1,7 +1,10 @@
 """Whatever a worker does, every check gets a result with the right outcome and code, and the others still run."""
 
 import signal
+import subprocess
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,7 +34,7 @@ def test_a_healthy_stub_passes(stub):
         ("ctypes.string_at(0)", "fail", "E_SIGSEGV"),
         ("os.abort()", "fail", "E_SIGABRT"),
         ("os.kill(os.getpid(), signal.SIGILL)", "fail", "E_SIGILL"),
-        ("os.kill(os.getpid(), signal.SIGBUS)", "fail", "shm-too-small-dataloader"),
+        ("os.kill(os.getpid(), signal.SIGBUS)", "fail", "E_SIGBUS"),
         ("os.kill(os.getpid(), signal.SIGKILL)", "inconclusive", "E_SIGKILL"),
         ("os.kill(os.getpid(), signal.SIGTERM)", "inconclusive", "E_SIGTERM"),
         ("os._exit(17)", "fail", "E_EXIT"),
@@ -127,3 +130,25 @@ def test_a_kill_that_the_kernel_counted_is_memory():
 
 def test_a_worker_that_cannot_be_killed_is_left_behind():
     assert ("E_UNKILLABLE", "fail") == (decode(None).code, decode(None).outcome)
+
+
+@pytest.fixture
+def wedged(tmp_path) -> Iterator[Path]:
+    """A folder that no one who touches it leaves alive, until the test is over."""
+    (folder := tmp_path / "wedged").mkdir()
+    argv = [sys.executable, Path(__file__).parent / "wedge.py", folder]
+    server = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if server.stdout.readline() != "ready\n":
+        server.communicate()
+        pytest.skip("mounting a FUSE file system needs root and /dev/fuse")
+    yield folder
+    server.communicate("")
+
+
+def test_a_worker_that_hangs_in_the_kernel_is_left_behind_and_said(stub, wedged):
+    began = time.monotonic()
+    report = verify(stub(fault=f"os.stat({str(wedged / 'x')!r})"), None, CHECKS, slack=0.1)
+    result = next(r for r in report.results if r.check == "build_facts")
+    assert {**PASSED, "build_facts": ("fail", "E_UNKILLABLE")} == said(report)
+    assert "survives SIGKILL in state D" in result.detail
+    assert time.monotonic() - began < 60

@@ -10,6 +10,8 @@ from envforge.model import SmokeReport
 from envforge.verify import select, verify
 from verify import faults
 
+IN_CONTAINER = any(Path(sign).exists() for sign in ("/.dockerenv", "/run/.containerenv", "/singularity"))
+NO_LIBCUDA = "E_NO_LIBCUDA" if IN_CONTAINER else "driver-not-installed"
 NEEDS_CUDA = {"driver_init", "arch_match"}
 
 
@@ -184,6 +186,10 @@ def test_a_foreign_cuda_library_is_seen(stub, build, tmp_path, files, code):
         ((("FAKE_CUINIT", "100"),), ("0",), "fail", "E_CUINIT_100"),
         ((("FAKE_CUINIT", "100"),), None, "skip", "S_NO_DRIVER"),
         ((("FAKE_CUINIT", "777"),), ("0",), "fail", "E_CUINIT_777"),
+        pytest.param(
+            *((("FAKE_CUINIT", "999"),), ("0",), "fail", "uvm-device-missing"),
+            marks=pytest.mark.skipif(Path("/dev/nvidia-uvm").exists(), reason="this host has nvidia-uvm"),
+        ),
         ((("FAKE_CUDA", "12040"),), ("0",), "fail", "driver-too-old-for-torch"),
     ],
 )
@@ -194,9 +200,7 @@ def test_the_drivers_own_code_is_reported(stub, driver, variables, devices, outc
 
 
 @pytest.mark.skipif(Path("/proc/driver/nvidia").exists(), reason="this host has an NVIDIA driver")
-@pytest.mark.parametrize(
-    ("devices", "outcome", "code"), [(("0",), "fail", "driver-not-installed"), (None, "skip", "S_NO_DRIVER")]
-)
+@pytest.mark.parametrize(("devices", "outcome", "code"), [(("0",), "fail", NO_LIBCUDA), (None, "skip", "S_NO_DRIVER")])
 def test_no_driver_is_a_fault_only_where_a_gpu_was_asked_for(stub, devices, outcome, code):
     report = verify(stub("Version.cuda = '13.0'"), None, ("driver_init",), devices=devices)
     assert (outcome, code) == said(report)["driver_init"]

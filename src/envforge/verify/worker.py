@@ -11,6 +11,7 @@ import select
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -32,7 +33,7 @@ class Worker:
         self.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by `close`
         scripts = str(resources.files("envforge.verify").joinpath("checks"))
         self.pipe, write_fd = os.pipe()
-        self.buffer = b""
+        self.buffer, self.left_behind = b"", False
         try:
             self.child = subprocess.Popen(
                 [str(python), "-I", scripts, str(write_fd)],
@@ -86,7 +87,15 @@ class Worker:
                 self.child.send_signal(signal.SIGUSR1)
                 time.sleep(STACK_S)
         self.kill()
-        return state_of(self.child.pid) if self.wait(KILL_S) is None else None
+        if self.wait(KILL_S) is not None:
+            return None
+        self._leave_behind()
+        return state_of(self.child.pid)
+
+    def _leave_behind(self) -> None:
+        """Let a thread wait for what the kernel holds, so that it is reaped when it goes, and nobody is held up."""
+        self.left_behind = True
+        threading.Thread(target=self.child.wait, daemon=True).start()
 
     def kill(self) -> None:
         """Kill the worker with everything that it has started."""
@@ -108,7 +117,8 @@ class Worker:
     def close(self) -> None:
         """End what still runs and let go of the pipe and the log; never waits long."""
         self.kill()
-        self.wait(KILL_S if self.child.poll() is None else 0.0)
+        if not self.left_behind and self.wait(KILL_S) is None:
+            self._leave_behind()
         os.close(self.pipe)
         self.log.close()
 

@@ -8,6 +8,9 @@ from envforge_smoke.needs import numbers
 from envforge_smoke.origin import cpu_build_code
 from envforge_smoke.outcomes import Failed, Noted, Skipped
 
+MODULE = "/proc/driver/nvidia"
+CONTAINERS = ("/.dockerenv", "/run/.containerenv", "/singularity")
+
 
 def load_libcuda():
     """Load the driver's library as torch does."""
@@ -35,7 +38,8 @@ def driver_init(bench):
     if code == 100 and not wanted:
         raise Skipped("S_NO_DRIVER", "no GPU is visible here", measured)
     if code:
-        raise Failed("E_CUINIT_%d" % code, "`cuInit` answers %d" % code, measured)
+        no_uvm = "_NO_UVM" if code == 999 and not os.path.exists("/dev/nvidia-uvm") else ""
+        raise Failed("E_CUINIT_%d%s" % (code, no_uvm), "`cuInit` answers %d" % code, measured)
     if speaks[0] < runtime[0]:
         detail = "the driver speaks CUDA %d.%d, this torch needs %d.x" % (speaks + runtime[:1])
         raise Failed("E_DRIVER_OLD", detail, measured)
@@ -47,8 +51,9 @@ def _loaded(wanted):
     try:
         return load_libcuda()
     except OSError as error:
-        if wanted or os.path.exists("/proc/driver/nvidia"):
-            raise Failed("E_NO_LIBCUDA", "libcuda does not load: %s" % error) from error
+        if wanted or os.path.exists(MODULE):
+            bare = not any(os.path.exists(sign) for sign in (MODULE, *CONTAINERS))
+            raise Failed("E_NO_DRIVER" if bare else "E_NO_LIBCUDA", "libcuda does not load: %s" % error) from error
         raise Skipped("S_NO_DRIVER", "no NVIDIA driver here, so this CUDA build runs on the CPU") from error
 
 

@@ -42,7 +42,7 @@ SIGNS = (
     ("cuDNN", "E_CUDNN", "fail"),
     ("CUBLAS_STATUS", "E_CUBLAS", "fail"),
     ("uncorrectable ECC", "E_ECC", "fail"),
-    ("Bus error", "E_SIGBUS", "fail"),
+    ("Bus error", "E_SHM_BUS", "fail"),
     ("out of memory", "E_OOM", "inconclusive"),
     ("not enough memory", "E_OOM", "inconclusive"),
 )
