@@ -13,9 +13,21 @@ HUNG = re.compile(r"deadline|timed? ?out|\bhang|\bhung\b|D state|uninterruptible
 
 
 def nvml_code(p: Chart) -> int | None:
-    """Give what `nvmlInit` returned; None when it hung, died, or had no library to load."""
+    """Give what `nvmlInit` returned; None when it hung, died, or had no library to load.
+
+    Where NVML was not asked, what nvidia-smi said tells its code.
+    """
+    if p.maybe("nvml") is None:
+        return _by_words(p, "nvml", "nvidia_smi")
     code = p.need("nvml", "init", "code")
     return code if isinstance(code, int) else None
+
+
+def _by_words(p: Chart, kind: str, source: str) -> int:
+    for words, code in p.known["messages"][kind]:
+        if p.said(words, source):
+            return int(code)
+    raise Missing(kind)
 
 
 def nvml_hangs(p: Chart) -> str | None:
@@ -31,8 +43,15 @@ def nvml_hangs(p: Chart) -> str | None:
 
 
 def cuinit(p: Chart) -> int | None:
-    """Give what `cuInit` returned; None when libcuda could not be opened or the probe hung."""
-    code = p.need("cuda", "cuInit", "code")
+    """Give what `cuInit` returned; None when libcuda could not be opened or the probe hung.
+
+    The runtime's answer counts where it is worse; where nobody asked, torch's message tells the code.
+    """
+    if p.maybe("cuda", "cuInit") is None:
+        return _by_words(p, "cuda", "env_probe")
+    code, runtime = p.need("cuda", "cuInit", "code"), p.maybe("cuda", "cudaGetDeviceCount")
+    if code == 0 and isinstance(runtime, int) and str(runtime) in p.known["cuda_codes"]:
+        return runtime
     return code if isinstance(code, int) else None
 
 

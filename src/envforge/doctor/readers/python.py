@@ -103,6 +103,15 @@ def package(p: Chart, name: str) -> Version | None:
     return _version(found) if found else None
 
 
+def installed(p: Chart, name: str) -> Version | None:
+    """Give a package's version from the wheels, else from conda's records; None when it is in neither."""
+    if p.maybe("env_probe", "packages") is None and p.maybe("env_probe", "conda_meta") is None:
+        raise Missing("env_probe.packages")
+    wheel = package(p, name) if p.maybe("env_probe", "packages") is not None else None
+    record = conda_record(p, name) if p.maybe("env_probe", "conda_meta") is not None else None
+    return wheel or (_version(record.split("-")[0]) if record else None)
+
+
 def conda_record(p: Chart, name: str) -> str | None:
     """Give ``version-build (channel)`` of a conda package; None when it is not there."""
     found = p.need("env_probe", "conda_meta")

@@ -40,6 +40,7 @@ def built_for_rocm(p: Chart) -> Evidence | None:
 def conda_record_says_cpu(p: Chart) -> Evidence | None:
     record = r.conda_record(p, "pytorch") or r.conda_record(p, "libtorch") or ""
     named = next((name for name in ("cpuonly", "pytorch-cpu") if r.conda_record(p, name)), "")
+    named = named or ("pytorch-mutex" if "cpu" in (r.conda_record(p, "pytorch-mutex") or "") else "")
     if not without_cuda(p) or not record or not (gpu_here(p) or r.scheduler(p) or p.maybe("conda_info")):
         return None
     if not named and not re.search(r"cpu", record):
@@ -52,7 +53,7 @@ def conda_record_says_cpu(p: Chart) -> Evidence | None:
 def wheel_without_cuda(p: Chart) -> Evidence | None:
     if not without_cuda(p) or r.is_tegra(p) or not gpu_here(p):
         return None
-    if p.maybe("env_probe", "conda_meta") and (r.conda_record(p, "pytorch") or r.conda_record(p, "libtorch")):
+    if p.maybe("env_probe", "conda_meta") and conda_record_says_cpu(p):
         return None
     return r.certain("torch.version.cuda is None", str(p.maybe("env_probe", "installer") or ""))
 

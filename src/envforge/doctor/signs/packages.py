@@ -58,7 +58,7 @@ def extension_lacks_a_symbol(p: Chart) -> Evidence | None:
 
 @sign("torchvision-torch-mismatch")
 def pair_is_wrong(p: Chart) -> Evidence | None:
-    torch, vision = r.torch_version(p), r.package(p, "torchvision")
+    torch, vision = r.torch_version(p), r.installed(p, "torchvision")
     if not torch or not vision or torch.is_prerelease:
         return None
     wanted = p.known.facts.companion(Version(torch.base_version), "torchvision")
@@ -72,7 +72,7 @@ def pair_is_wrong(p: Chart) -> Evidence | None:
 
 @sign("numpy2-vs-old-torch")
 def numpy_is_too_new(p: Chart) -> Evidence | None:
-    numpy = r.package(p, "numpy")
+    numpy = r.installed(p, "numpy")
     if not numpy or numpy.major < 2 or not r.torch_at_most(p, p.known["numpy2_torch"]):
         return None
     return r.certain(f"numpy {numpy}, torch {r.torch_version(p)}", numpy=numpy)

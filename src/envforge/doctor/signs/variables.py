@@ -91,9 +91,10 @@ def different_cards(p: Chart) -> Evidence | None:
 def foreign(p: Chart, soname: str, message: str) -> Evidence | None:
     """Give the evidence that the loader took a library from elsewhere and that it does not fit."""
     line, taken = p.said(message), r.mapped_outside(p, soname)
-    if not line:
-        return None
+    compared = p.maybe("env_probe", "ab_tests") or {}
     helps = r.ab_helps(p, "LD_LIBRARY_PATH")
+    if not line or ("LD_LIBRARY_PATH" in str(compared) and not helps and not taken):
+        return None
     say = r.certain if helps or taken else r.likely
     return say(line, taken or "", "works without LD_LIBRARY_PATH" if helps else "", library=taken)
 
