@@ -8,7 +8,7 @@ import pytest
 from cli.calling import envelope, envforge
 
 ROOT = Path(__file__).parents[2]
-SPECS = sorted((ROOT / "envspecs").glob("*.yaml"))
+SPECS = sorted(path for path in (ROOT / "envspecs").glob("*.yaml") if not path.name.endswith(".lock.yaml"))
 PROFILES = sorted((ROOT / "tests/machines/profiles").glob("*.yaml"))
 H100 = ROOT / "tests/machines/profiles/h100-550.54.yaml"
 ALONE = {"PIP_CONFIG_FILE": "/dev/null", "PIP_FIND_LINKS": "", "UV_NO_CONFIG": "1"}
@@ -153,8 +153,17 @@ def test_a_bad_spec_is_one_error_with_its_place_and_exit_2(text, message, tmp_pa
 
 def test_a_misspelled_spec_file_is_guessed(tmp_path):
     (tmp_path / "vision.yaml").write_text("name: vision\n")
-    done = plan(tmp_path / "vison.yaml")
-    assert f"hint: did you mean `{tmp_path / 'vision.yaml'}`?" in done.stderr.replace("\n", " ").replace("  ", " ")
+    done = plan(tmp_path / "vison.yaml", COLUMNS="300")
+    assert f"hint: did you mean `{tmp_path / 'vision.yaml'}`?" in done.stderr.splitlines()
+
+
+def test_a_lock_among_several_specs_is_left_out_and_alone_is_refused(tmp_path):
+    spec, lock = tmp_path / "vision.yaml", tmp_path / "vision.lock.yaml"
+    spec.write_text("name: vision\n")
+    lock.write_text("schema: envforge.lock/1\n")
+    done = plan(spec, lock, "--machine", H100, COLUMNS="300")
+    assert (0, f"`{lock}` is a lock, not a spec: left out\n") == (done.returncode, done.stderr)
+    assert 2 == plan(lock, "--machine", H100).returncode
 
 
 def test_a_spec_that_is_no_text_is_refused(tmp_path):

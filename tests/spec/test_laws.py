@@ -16,7 +16,8 @@ from envforge.model import Needs, Spec, Target
 from envforge.spec import json_schema, parse_spec, spec_digest, write_spec
 from envforge.wire import read_yaml, write_yaml
 
-ENVSPECS = sorted((Path(__file__).parents[2] / "envspecs").glob("*.yaml"))
+SHIPPED = (Path(__file__).parents[2] / "envspecs").glob("*.yaml")
+ENVSPECS = sorted(path for path in SHIPPED if not path.name.endswith(".lock.yaml"))
 NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,8}", fullmatch=True)
 VERSIONS = st.sampled_from([">=2.8", "==3.12.*", ">=2.6,<2.9", "!=2.7.1", "==2.9.0rc1", "~=3.11"]).map(SpecifierSet)
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=("C", "Z")), min_size=1, max_size=8)

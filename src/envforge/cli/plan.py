@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -76,7 +77,7 @@ def plan(
     serves them all. Exit 1 where nothing serves.
     """
     facts, answered = load_facts(), []
-    for path in specs:
+    for path in _without_locks(talk, specs):
         spec = read_spec(path, channels=channel, indexes=index_url, find_links=find_links)
         machines = read_machines(machine, spec, target, facts, targets=targets)
         ask_all = refresh and not offline
@@ -88,6 +89,14 @@ def plan(
         page=lambda: join(*(_page(*each, verbose=talk.verbose > 0) for each in answered)),
         exit=0 if all(decided.serves_all for decided, _ in answered) else 1,
     )
+
+
+def _without_locks(talk: Talk, paths: list[Path]) -> list[Path]:
+    """Leave out the locks that stand beside specs, where a shell's ``*.yaml`` has named several files."""
+    locks = [path for path in paths if path.name.endswith(".lock.yaml")] if len(paths) > 1 else []
+    for path in locks:
+        talk.say(f"`{path}` is a lock, not a spec: left out")
+    return [path for path in paths if path not in locks]
 
 
 def _asked_after(decided: Decision, facts: Facts, asked: str) -> tuple[Rejected, ...]:

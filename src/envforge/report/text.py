@@ -70,6 +70,7 @@ def console(stream: IO[str], when: When = "auto", environ: Mapping[str, str] = o
         markup=False,
         emoji=False,
         legacy_windows=False,
+        _environ=environ,
     )
 
 
