@@ -53,22 +53,38 @@ def make_section(job: Job, target: str, machines: tuple[Machine, ...]) -> Made:
             job.talk, job.spec, machines, job.facts, ask_all=True, offline=job.offline, timeout_s=job.timeout_s
         )
     if not isinstance(decision.outcome, Choice):
+        _refuse_silence(decision)
         return Made(target=target, decision=decision)
     with job.clock("lock"), job.talk.watching() as emit:
         section, choice = _first_that_locks(job, target, decision, decision.outcome, emit)
     return Made(target=target, decision=replace(decision, outcome=choice), section=section)
 
 
+def _refuse_silence(decision: Decision) -> None:
+    """Raise Unreachable when no source of the spec answered: then nothing is known to be impossible."""
+    offers = {offer.source: offer.error for offer in decision.offers}
+    silent = [source for source in decision.spec.sources if offers.get(source)]
+    if silent and len(silent) == len(decision.spec.sources):
+        where = tuple(f"{source}: {offers[source]}" for source in silent)
+        hints = ("look at the network and the proxy, or name another source under `sources`",)
+        raise Unreachable("none of the spec's sources could be asked", where, hints)
+
+
 def _first_that_locks(job: Job, target: str, decision: Decision, choice: Choice, emit: Emit) -> tuple[Section, Choice]:
+    """Lock the best candidate that can be locked; the same complaint twice is not the candidate's fault."""
     failed: list[tuple[Candidate, EnvforgeError]] = []
     for candidate in _tries(choice, failed):
         try:
             section = _section(job, target, decision, candidate, emit)
         except (Unsatisfiable, Unreachable) as error:
-            job.talk.warn(f"{candidate_text(candidate)} cannot be locked: {error.message}")
+            same = bool(failed) and failed[-1][1].message == error.message
             failed.append((candidate, error))
+            if same:
+                break
         else:
             now = _chosen_after(choice, candidate, failed)
+            for warned in now.warnings[len(choice.warnings) :]:
+                job.talk.warn(warned.text)
             return replace(section, reasons=now.reasons), now
     raise failed[0][1]
 
