@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
@@ -35,6 +35,7 @@ class Companions:
         """Give what is known of each torch release: ``date``, ``cudnn``, ``triton``."""
         return {row["torch"]: row for row in rows(self._parts["torch"], "releases")}
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - facts live as long as the program
     def versions(self, torch: Version, name: str) -> tuple[str, ...] | None:
         """Give the versions of a companion for a torch release, oldest first; ``()`` when there is none."""
         name = canonicalize_name(name)
@@ -52,6 +53,7 @@ class Companions:
         pin = SpecifierSet(release["triton"])
         return tuple(version for version in self._wheels["triton"] if version in pin)
 
+    @lru_cache(maxsize=4096)  # noqa: B019 - facts live as long as the program
     def pythons(self, name: str, version: str, subdir: str) -> tuple[str, ...] | None:
         """Give the Pythons that a release has wheels for on a platform, ``3.10+`` for any later one too."""
         row = self._wheels.get(canonicalize_name(name), {}).get(version)
@@ -62,12 +64,16 @@ class Companions:
 
         Of conda packages only the absence of any paired version is known.
         """
-        versions = self.versions(build.torch, name)
+        return self._serves(name, build.torch, build.kind, build.subdir, python)
+
+    @lru_cache(maxsize=4096)  # noqa: B019 - facts live as long as the program
+    def _serves(self, name: str, torch: Version, kind: str, subdir: str, python: str) -> bool | None:
+        versions = self.versions(torch, name)
         if versions is None or not versions:
             return None if versions is None else False
-        if build.kind == "conda":
+        if kind == "conda":
             return None
-        known = [self.pythons(name, version, build.subdir) for version in versions]
+        known = [self.pythons(name, version, subdir) for version in versions]
         if any(words is not None and _has(words, python) for words in known):
             return True
         return None if None in known else False

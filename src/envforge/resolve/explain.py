@@ -30,14 +30,12 @@ def better(ruling: Ruling, best: int) -> tuple[int, ...]:
 
 def nearest(ruling: Ruling, mask: int) -> Iterable[int]:
     """Give one candidate for each build: the one that breaks fewest rules, then the best Python."""
-    picked: dict[int, tuple[tuple[int, object], int]] = {}
-    for broken, members in ruling.judged.by_broken().items():
-        for index in ruling.ranked(members & mask):
-            build = id(ruling.judged.candidates[index].build)
-            key = -broken.bit_count(), ruling.rank(index)
-            if build not in picked or picked[build][0] < key:
-                picked[build] = key, index
-    return [index for _, index in picked.values()]
+    fewest = {
+        index: -broken.bit_count()
+        for broken, members in ruling.judged.by_broken().items()
+        for index in bits(members & mask)
+    }
+    return ruling.one_for_each_build(sorted(fewest), lambda index: (fewest[index], *ruling.of_python(index)))
 
 
 def rejected(ruling: Ruling, indexes: Iterable[int]) -> tuple[Rejected, ...]:

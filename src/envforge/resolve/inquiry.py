@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from copy import copy
 from dataclasses import replace
 
@@ -48,12 +48,19 @@ class Ruling:
         return max(self._one_for_each_build(mask), key=lambda index: wish(candidates[index]))
 
     def _one_for_each_build(self, mask: int | None) -> Iterator[int]:
+        return self.one_for_each_build(bits(self.judged.admissible if mask is None else mask), self.of_python)
+
+    def of_python(self, index: int) -> tuple[object, ...]:
+        """Give what tells candidates of one build apart: what is unknown of them, and their Python."""
+        return (-self.unknown(index), *self.ranking.of_python(self.judged.candidates[index]))
+
+    def one_for_each_build(self, indexes: Iterable[int], key: Callable[[int], tuple[object, ...]]) -> Iterator[int]:
+        """Give the candidate of each build that is greatest by ``key``."""
         picked: dict[int, tuple[tuple[object, ...], int]] = {}
-        for index in bits(self.judged.admissible if mask is None else mask):
-            candidate = self.judged.candidates[index]
-            key = (-self.unknown(index), *self.ranking.of_python(candidate))
-            if (build := id(candidate.build)) not in picked or picked[build][0] < key:
-                picked[build] = key, index
+        for index in indexes:
+            build, this = id(self.judged.candidates[index].build), key(index)
+            if build not in picked or picked[build][0] < this:
+                picked[build] = this, index
         return (index for _, index in picked.values())
 
     def candidate(self, index: int) -> Candidate:
