@@ -71,11 +71,14 @@ def capability(device: Device) -> ComputeCapability | None:
 
 
 def capabilities(p: Chart) -> list[tuple[str, ComputeCapability]]:
-    """Give name and compute capability of every device that answers: by NVML, else by CUDA, else by the board."""
+    """Give name and compute capability of every device that answers: by NVML, else by CUDA, bus or board."""
     if p.maybe("nvml", "devices") is not None:
         rows = healthy_devices(p)
     elif p.maybe("cuda", "devices") is not None:
         rows = p.entries("cuda", "devices")
+    elif p.maybe("pci") is not None and p.maybe("platform", "kind") in ("bare-metal", "vm"):
+        cards = [p.known.card(str(row.get("id"))) for row in gpus_on_bus(p)]
+        return [(card.name, card.capability) for card in cards if card]
     else:
         model = str(p.need("tegra", "model"))
         rows = [{"name": model, "cc": cc} for word, cc in p.known["tegra_models"] if word in model][:1]

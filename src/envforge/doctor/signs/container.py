@@ -128,7 +128,7 @@ def foreign_library(p: Chart) -> tuple[str, str] | None:
     module, library = r.loaded_version(p), r.library_version(p, "libnvidia-ml.so.1")
     if not r.in_container(p) or not module or not library or module == library:
         return None
-    return (str(library), str(module)) if p.maybe("nvml", "init", "code") == MISMATCH else None
+    return (str(library), str(module)) if r.nvml_code(p) == MISMATCH else None
 
 
 def image_brings_driver(p: Chart, module: str) -> str | None:

@@ -19,6 +19,9 @@ def unserved(p: Chart) -> list[tuple[r.Device, Architecture]]:
     """Give the cards that NVML does not list, with what is known of them."""
     if r.is_wsl(p) or r.in_container(p):
         return []
+    if p.maybe("pci") is None:
+        p.reading("dmesg")
+        return []
     listed = len(r.healthy_devices(p)) if p.maybe("nvml", "init", "code") == 0 else 0
     cards = r.architectures(p)
     return cards if listed < len(r.gpus_on_bus(p)) else []
