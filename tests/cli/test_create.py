@@ -167,6 +167,18 @@ def test_an_unknown_package_is_named(home, channel):
     assert [] == home.left()
 
 
+def test_a_spec_whose_every_source_is_silent_is_no_conflict(home):
+    silent = "http://127.0.0.1:9/channel"
+    document = envelope(home.create(home.spec(silent), "--json"))
+    assert (5, ["unreachable"]) == (document["exit"], [each["code"] for each in document["errors"]])
+    assert silent in document["errors"][0]["where"][0]
+
+
+def test_a_complaint_that_does_not_change_is_told_once(home, channel):
+    done = home.create(home.spec(channel.url, torch=None, conda=["no-such-package"]))
+    assert 1 == done.stderr.count("no-such-package")
+
+
 def test_a_lock_can_be_checked_and_written_alone(home, channel):
     spec = home.spec(channel.url)
     assert 4 == call("lock", spec, "--locked", **home.variables).returncode
