@@ -39,6 +39,8 @@ COMMANDS = {
     "clean": "environments:clean",
     "import": "import_:import_",
     "facts": "facts:facts",
+    "facts verify": "facts_verify:facts_verify",
+    "facts update": "facts_update:facts_update",
     "schema": "schema:schema",
 }
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
@@ -57,6 +59,13 @@ class LazyGroup(TyperGroup):
             self.commands = dict.fromkeys(COMMANDS)  # type: ignore[assignment]  # what typer suggests from
             return None
         return click_command(cmd_name)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find a command of two words before one of its first word."""
+        pair = " ".join(args[:2])
+        if len(args) > 1 and pair in COMMANDS:
+            return pair, self.get_command(ctx, pair), args[2:]
+        return super().resolve_command(ctx, args)
 
 
 def load(name: str) -> Callable[..., int]:

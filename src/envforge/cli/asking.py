@@ -122,7 +122,7 @@ def identified(machine: Machine) -> Machine:
     """Let facts name the GPUs that no driver told of (a module that does not answer, a card that nouveau holds)."""
     if all(gpu.compute_capability for gpu in machine.gpus or ()):
         return machine
+    from envforge.cli.overlays import facts_here
     from envforge.detect import identify
-    from envforge.facts import load_facts
 
-    return identify(machine, load_facts())
+    return identify(machine, facts_here())

@@ -79,15 +79,18 @@ INTERRUPTED = 130
 Work = Callable[..., Answer | int]
 
 
-def command(*, examples: Sequence[str] = ()) -> Callable[[Work], Callable[..., int]]:
-    """Make a command of a function: see the module's docstring. ``examples`` close its help."""
+def command(*, examples: Sequence[str] = (), name: str | None = None) -> Callable[[Work], Callable[..., int]]:
+    """Make a command of a function: see the module's docstring. ``examples`` close its help.
+
+    ``name`` is what the envelope calls it, where that is not the function's own (`facts verify`).
+    """
 
     def make(work: Work) -> Callable[..., int]:
-        name = work.__name__.rstrip("_").replace("_", "-")
+        own = name or work.__name__.rstrip("_").replace("_", "-")
 
         @wraps(work)
         def run(**given: Any) -> int:
-            talk = _talk(name, given)
+            talk = _talk(own, given)
             return guarded(talk, lambda: work(talk, **given))
 
         _show_flags(run, work)

@@ -42,9 +42,9 @@ def detect(talk: Talk, machine: Machines = None, record: Record = None) -> Answe
     With `--machine` it reads a recording or a profile instead. A recording serves wherever a machine is asked for.
     """
     if machine:
-        from envforge.facts import load_facts
+        from envforge.cli.overlays import facts_here
 
-        facts = load_facts()
+        facts = facts_here()
         return _answer(talk, tuple(each for word in machine for each in named_machines(word, facts)))
     from envforge.detect import assemble, find_interpreters, take_readings
 

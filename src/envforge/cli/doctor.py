@@ -11,8 +11,9 @@ import typer
 from envforge.cli.asking import named_machines, this_machine
 from envforge.cli.common import Answer, Machines, MaybeEnvironment, Name, Prefix, Talk, command
 from envforge.cli.dirs import find_dirs, find_one
+from envforge.cli.overlays import facts_here
 from envforge.errors import UsageError
-from envforge.facts import Facts, load_facts
+from envforge.facts import Facts
 from envforge.model import Crashed, Environment, Finding, Machine, Patient, Rule, Skipped, Undetermined
 from envforge.report.doctor import doctor_page, doctor_shape
 from envforge.report.facts import table
@@ -82,7 +83,7 @@ def doctor(
     rules = _chosen(load_rules(), only or [], skip or [])
     if list_rules:
         return Answer(data={"rules": [rule.id for rule in rules]}, page=lambda: _listed(rules))
-    facts = load_facts()
+    facts = facts_here()
     patient = _patient(facts, machine, _environment(environment, name, prefix))
     opened = frozenset(each.value for each in purpose or ())
     answers = tuple(examine(patient, rules, opened, load_known(facts)))

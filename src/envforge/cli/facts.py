@@ -9,10 +9,11 @@ import typer
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 from envforge.cli.common import Answer, Talk, command
+from envforge.cli.overlays import facts_here
 from envforge.errors import UsageError
-from envforge.facts import Architecture, Facts, load_facts
+from envforge.facts import Architecture, Facts
 from envforge.facts.matrix import Asked, Entry, matrix, newest_by_capability
-from envforge.model import ComputeCapability, Dotted
+from envforge.model import Build, ComputeCapability, Dotted
 from envforge.report.facts import table
 from envforge.report.page import Page, join, prose
 from envforge.wire import to_plain
@@ -44,6 +45,8 @@ MOST_ROWS = 20
         "envforge facts",
         "envforge facts --gpu 'Tesla V100-SXM2-32GB' --driver 535.104.05",
         "envforge facts --torch '>=2.14' --source pytorch --json",
+        "envforge facts verify vision",
+        "envforge facts update",
     )
 )
 def facts(
@@ -60,7 +63,7 @@ def facts(
 
     Without a filter it shows the newest torch for each generation of GPUs.
     """
-    known = load_facts()
+    known = facts_here()
     asked = Asked(
         capability=_capability(known, gpu) if gpu else None,
         driver=_dotted(driver) if driver else None,
@@ -73,7 +76,7 @@ def facts(
     entries = matrix(known, subdir, asked)
     return Answer(
         data={"dated": known.dated, "digest": known.digest, "subdir": subdir, "builds": [_shape(e) for e in entries]},
-        page=lambda: _page(known, entries, everything=everything),
+        page=lambda: _page(known, entries, everything=everything, verbose=talk.verbose > 0),
     )
 
 
@@ -99,28 +102,38 @@ def _newest(architecture: Architecture, entry: Entry | None) -> tuple[str, ...]:
     if entry is None:
         return (*named, "none", "", "", "")
     build = entry.build
-    return (*named, str(build.torch), str(build.cuda), str(entry.floor or "?"), f"{build.source} ({build.variant})")
+    return (*named, str(build.torch), str(build.cuda), str(entry.floor or "?"), _place(build))
 
 
-def _page(known: Facts, entries: tuple[Entry, ...], *, everything: bool) -> Page:
+def _page(known: Facts, entries: tuple[Entry, ...], *, everything: bool, verbose: bool) -> Page:
     shown = entries if everything else entries[:MOST_ROWS]
     more = len(entries) - len(shown)
-    head = ("torch", "CUDA", "from", "Python", "driver ≥", "native ≥", "machine code for")
+    head = ("torch", "CUDA", "from", "Python", "driver ≥", *(("native ≥",) if verbose else ()), "machine code for")
     said = f"{len(entries)} builds, facts of {known.dated}" + (f"; {more} more with `--all`" if more else "")
-    rows = table(head, [_row(entry) for entry in shown]) if entries else ()
+    rows = table(head, [_row(entry, verbose=verbose) for entry in shown]) if entries else ()
     return join(rows, (prose(said, "quiet"),))
 
 
-def _row(entry: Entry) -> tuple[str, ...]:
+def _row(entry: Entry, *, verbose: bool) -> tuple[str, ...]:
     build = entry.build
     pythons = f"{build.pythons[0]}-{build.pythons[-1]}" if len(build.pythons) > 1 else "".join(build.pythons)
     cuda = "cpu" if build.cuda is None else str(build.cuda)
-    source = f"{build.source} ({build.variant})"
-    return str(build.torch), cuda, source, pythons, str(entry.floor or ""), str(entry.native or ""), _codes(entry.runs)
+    source = _place(build) + " (Jetson)" * build.tegra
+    native = (str(entry.native or ""),) if verbose else ()
+    return str(build.torch), cuda, source, pythons, str(entry.floor or ""), *native, _codes(entry.runs)
+
+
+def _place(build: Build) -> str:
+    """Give a source in few letters: a channel's URL by its last part."""
+    return f"channel {build.source.rpartition('/')[2]}" if "://" in build.source else build.source
 
 
 def _codes(capabilities: Iterable[ComputeCapability]) -> str:
-    return " ".join(map(str, capabilities))
+    """List capabilities, those of one major together: ``8.0/6/9``."""
+    majors: dict[int, list[str]] = {}
+    for each in sorted(capabilities):
+        majors.setdefault(each.major, []).append(str(each.minor))
+    return " ".join(f"{major}.{'/'.join(minors)}" for major, minors in majors.items())
 
 
 def _shape(entry: Entry) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import typer
 from envforge.cli.asking import read_machines
 from envforge.cli.common import Answer, Machines, Offline, Talk, command
 from envforge.cli.deciding import decide
+from envforge.cli.overlays import facts_here
 from envforge.errors import DiskFailed, UsageError
-from envforge.facts import load_facts
 from envforge.report.page import Page, join, prose
 from envforge.report.page import command as to_copy
 from envforge.report.plan import plan_page
@@ -58,7 +58,7 @@ def init(
     """
     asked = {"torch": torch, "python": python_version, "with": companion, "cuda": cuda, "conda": conda, "wheels": wheel}
     text = write_yaml({key: given for key, given in asked.items() if given} or {"cuda": "auto"})
-    parsed, facts = parse_spec(text, str(spec)), load_facts()
+    parsed, facts = parse_spec(text, str(spec)), facts_here()
     machines = read_machines(machine, parsed, None, facts)
     _write(spec, text)
     decided = decide(talk, parsed, machines, facts, ask_all=False, offline=offline)

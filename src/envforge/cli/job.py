@@ -13,8 +13,9 @@ from envforge.cli.asking import read_machines, read_spec, this_machine
 from envforge.cli.clock import Clock
 from envforge.cli.dirs import Dirs, choose_prefix, find_dirs
 from envforge.cli.options import EngineName
+from envforge.cli.overlays import facts_here
 from envforge.cli.talk import Talk
-from envforge.facts import Facts, load_facts
+from envforge.facts import Facts
 from envforge.model import Machine, Spec, value
 from envforge.provision import Engines
 
@@ -65,7 +66,7 @@ def begin(
     catch_signals()
     spec = read_spec(spec_file, **sources)
     spec = replace(spec, name=name) if name else spec
-    dirs, clock, facts = find_dirs(), Clock(), load_facts()
+    dirs, clock, facts = find_dirs(), Clock(), facts_here()
     where = choose_prefix(dirs, spec.name, prefix)
     with clock("detect"):
         here = this_machine()

@@ -23,8 +23,9 @@ from envforge.cli.common import (
     command,
 )
 from envforge.cli.deciding import Decision, decide
+from envforge.cli.overlays import facts_here
 from envforge.errors import UsageError
-from envforge.facts import Facts, load_facts
+from envforge.facts import Facts
 from envforge.model import Rejected
 from envforge.report.page import Page, join
 from envforge.report.plan import plan_page, why_not_page
@@ -76,7 +77,7 @@ def plan(
     Without `--machine` or `--target` it decides for this machine. Several machines get one environment if one
     serves them all. Exit 1 where nothing serves.
     """
-    facts, answered = load_facts(), []
+    facts, answered = facts_here(), []
     for path in _without_locks(talk, specs):
         spec = read_spec(path, channels=channel, indexes=index_url, find_links=find_links)
         machines = read_machines(machine, spec, target, facts, targets=targets)

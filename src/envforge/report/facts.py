@@ -13,7 +13,7 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Page:
     left = sum(widths) + 2 * len(widths)
 
     def laid(cells: Sequence[str]) -> str:
-        return "".join(cell.ljust(width + 2) for cell, width in zip(cells, widths, strict=False))
+        return "".join(cell.ljust(width + 2) for cell, width in zip(cells, widths, strict=False)).rstrip()
 
     lines = [Line(label=(("quiet", laid(head)),), body=(("quiet", head[-1]),), width=left)]
     lines += [Line(label=(("", laid(cells)),), body=(("", cells[-1]),), width=left) for cells in rows]
