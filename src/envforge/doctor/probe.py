@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
@@ -42,7 +41,8 @@ def probe_environment(
             last = done.stderr.strip().splitlines()[-1:] or [_ending(done)]
             return Reading(source="env_probe", error=f"`{python}` told nothing: {last[0]}")
         if not _works(found):
-            found["ab_tests"] = dict(_compared(python, variables, cwd, deadline_s, found))
+            compared = dict(_compared(python, variables, cwd, deadline_s, found))
+            found |= {"ab_tests": compared} if compared else {}
     except EngineFailed as error:
         return Reading(source="env_probe", error=error.message, took_s=time.monotonic() - began)
     return Reading(source="env_probe", value=found, took_s=time.monotonic() - began)
@@ -102,7 +102,9 @@ def _compared(
     if not file.startswith(prefix):
         apart = {**variables, "PYTHONNOUSERSITE": "1"}
         yield "PYTHONNOUSERSITE=1", _better(base, _told(_ask(python, apart, cwd, deadline_s)))
-        with tempfile.TemporaryDirectory() as empty:
+        from tempfile import TemporaryDirectory
+
+        with TemporaryDirectory() as empty:
             yield "from another directory", _better(base, _told(_ask(python, variables, empty, deadline_s)))
 
 
