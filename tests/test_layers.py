@@ -12,13 +12,13 @@ ROWS = [
     {"model", "errors"},
     {"wire", "run"},
     {"facts", "spec", "plan", "lock"},
-    {"detect", "foreign", "resolve", "engines", "provision", "verify", "doctor", "report"},
+    {"detect", "foreign", "resolve", "engines", "exports", "provision", "verify", "doctor", "report"},
     {"cli"},
 ]
 HOMES = {
     "rattler": {"engines/rattler.py", "engines/_rattler_worker.py"},
     "pynvml": {"detect/nvml.py"},
-    "psutil": {"detect/readings.py"},
+    "psutil": {"detect/memory.py"},
     "rich": {"report/text.py", "report/progress.py"},
     "typer": {"cli"},
     "yaml": {"wire.py"},

@@ -36,8 +36,15 @@ def assemble(readings: Iterable[Reading], name: str) -> Machine:
         container=raw.text("container", "runtime"),
         tegra=_tegra(raw),
         cpu=raw.text("cpu", "model"),
+        memory_bytes=_memory(raw),
         readings=kept,
     )
+
+
+def _memory(raw: Raw) -> int | None:
+    """Give what programs may use: the container's limit, else all there is."""
+    bytes_ = (raw.get("memory", key) for key in ("limit_bytes", "total_bytes"))
+    return next((each for each in bytes_ if isinstance(each, int)), None)
 
 
 def _subdir(raw: Raw) -> str | None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from envforge.detect import around, container, devices, environ, kernel, loader, messages, programs, system
+from envforge.detect import around, container, devices, environ, kernel, loader, memory, messages, programs, system
 from envforge.detect.host import Host
 from envforge.detect.libcuda import ask_libcuda, join_cuda
 from envforge.detect.loader import ask_loader, join_dlopen, join_libraries
@@ -36,6 +36,7 @@ FILES: Mapping[str, Look] = {
     "dev_nodes": devices.dev_nodes,
     "ld_so_conf_d": loader.ld_so_conf_d,
     "cpu": system.cpu,
+    "memory": memory.memory,
     "env": environ.env,
     "overrides": environ.overrides,
     "container": container.container,
@@ -68,7 +69,18 @@ CHILDREN: Mapping[str, tuple[str, ...]] = {
     "toolchain": ("toolchain",),
 }
 MACHINE_SOURCES = (
-    *("platform", "os_release", "kernel", "pci", "modules", "proc_driver_nvidia", "dev_nodes", "cpu", "overrides"),
+    *(
+        "platform",
+        "os_release",
+        "kernel",
+        "pci",
+        "modules",
+        "proc_driver_nvidia",
+        "dev_nodes",
+        "cpu",
+        "memory",
+        "overrides",
+    ),
     *("container", "tegra", "nvml", "cuda"),
 )
 SOURCES = (*FILES, "nvml", "cuda", "libraries", "dlopen", "nvidia_smi", "ldconfig", "toolchain")

@@ -76,6 +76,7 @@ class Machine:
     container: str | None = None
     tegra: bool | None = None
     cpu: str | None = None
+    memory_bytes: int | None = None
     interpreters: tuple[Interpreter, ...] | None = None
     readings: tuple[Reading, ...] = ()
 

@@ -49,6 +49,7 @@ def _system(machine: Machine) -> Iterator[Line]:
         yield row("speaks CUDA", "none" if spoken is ABSENT else str(spoken or "unknown"), width=LABELS)
         yield row("module", machine.driver.module or "unknown", width=LABELS)
     known = [("system", machine.os), ("subdir", machine.subdir), ("cpu", machine.cpu)]
+    known += [("memory", None if machine.memory_bytes is None else f"{machine.memory_bytes / GIB:.0f} GiB")]
     known += [("platform", machine.platform), ("container", machine.container)]
     yield from (row(label, text, width=LABELS) for label, text in known if text)
     yield row("glibc", "none" if machine.glibc is ABSENT else str(machine.glibc or "unknown"), width=LABELS)

@@ -179,6 +179,7 @@ def machine_shape(machine: Machine) -> dict[str, Any]:
         "container": machine.container,
         "tegra": machine.tegra,
         "cpu": machine.cpu,
+        "memory_bytes": machine.memory_bytes,
         "interpreters": to_plain(machine.interpreters),
         "unread": [
             {"source": each.source, "error": each.error} for each in machine.readings if each.error and not each.value
