@@ -2,11 +2,9 @@
 
 from envforge.doctor.readers.cards import (
     Device,
-    answered,
     architectures,
     bound,
     capabilities,
-    capability,
     devices,
     gpus_on_bus,
     healthy_devices,
@@ -38,11 +36,9 @@ from envforge.doctor.readers.driver import (
     nvml_code,
     nvml_hangs,
     refused,
-    visible_to_cuda,
 )
 from envforge.doctor.readers.place import (
     bare_linux,
-    distro,
     env,
     given_gpus,
     in_container,
@@ -54,7 +50,6 @@ from envforge.doctor.readers.place import (
     libc,
     scheduler,
     variables,
-    with_scheduler,
 )
 from envforge.doctor.readers.python import (
     ab_helps,
@@ -67,7 +62,6 @@ from envforge.doctor.readers.python import (
     mapped_outside,
     package,
     packages,
-    probe,
     torch_at_most,
     torch_cuda,
     torch_file,
@@ -79,13 +73,11 @@ from envforge.doctor.readers.say import certain, likely, possible
 __all__ = [
     "Device",
     "ab_helps",
-    "answered",
     "arch_flags",
     "architectures",
     "bare_linux",
     "bound",
     "capabilities",
-    "capability",
     "certain",
     "conda_record",
     "ctx_create",
@@ -93,7 +85,6 @@ __all__ = [
     "cuda_driver",
     "cuinit",
     "devices",
-    "distro",
     "driver_expected",
     "env",
     "flavour",
@@ -132,7 +123,6 @@ __all__ = [
     "packages",
     "parts_of",
     "possible",
-    "probe",
     "refused",
     "scheduler",
     "serves",
@@ -141,8 +131,6 @@ __all__ = [
     "torch_file",
     "torch_version",
     "variables",
-    "visible_to_cuda",
-    "with_scheduler",
     "within",
     "xid",
     "yes",

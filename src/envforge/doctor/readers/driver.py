@@ -79,11 +79,6 @@ def cuda_driver(p: Chart) -> Dotted | None:
     return Dotted(f"{int(found[1]) // 1000}.{int(found[1]) % 1000 // 10}") if found else None
 
 
-def visible_to_cuda(p: Chart) -> int | None:
-    count = p.maybe("cuda", "device_count")
-    return count if isinstance(count, int) else None
-
-
 def loaded_version(p: Chart) -> Dotted | None:
     """Give the version of the kernel module that runs; None when none is loaded.
 

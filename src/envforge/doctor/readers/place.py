@@ -48,11 +48,6 @@ def bare_linux(p: Chart) -> bool:
     return not (is_wsl(p) or is_windows(p) or is_tegra(p) or in_container(p))
 
 
-def distro(p: Chart) -> str | None:
-    found = p.maybe("os_release", "ID")
-    return str(found) if found else None
-
-
 def env(p: Chart, name: str) -> str | None:
     """Give a variable; None when it is not set. Raises Missing when no variables were read."""
     p.reading("env")
@@ -87,10 +82,6 @@ def scheduler(p: Chart) -> str | None:
             if item and (match := re.search(CLIENTS, f"{name} {item}", re.IGNORECASE)):
                 return f"{source}: {match[0]}"
     return None
-
-
-def with_scheduler(p: Chart) -> bool:
-    return scheduler(p) is not None
 
 
 def libc(p: Chart) -> Dotted | None:

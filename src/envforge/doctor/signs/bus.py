@@ -48,11 +48,7 @@ EMPTY = re.compile(r"0|0 ?[mg]i?b?|none|unassigned|(0x0+[ -]*)+|\[?disabled\]?|0
 @sign("pci-bar-unassigned")
 def kernel_found_no_room(p: Chart) -> Evidence | None:
     """Bridges without room are common; with a GPU that does not start they are the reason."""
-    line = (
-        p.said(r"BAR [01]\b.{0,40}: (no space for|failed to assign)|can't assign; no space")
-        if p.maybe("dmesg")
-        else None
-    )
+    line = p.said(NO_ROOM) if p.maybe("dmesg") else None
     silent = bool(r.gpus_on_bus(p)) and not (p.maybe("nvml", "devices") and r.healthy_devices(p))
     return r.likely(line) if line and silent else None
 

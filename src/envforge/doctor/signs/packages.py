@@ -163,9 +163,7 @@ def listed_and_not_there(p: Chart) -> Evidence | None:
 def library_of_an_installed_package(p: Chart) -> Evidence | None:
     """torch itself cannot find a library of a package that is listed as installed."""
     error = r.import_error(p)
-    match = re.search(
-        r"lib(cudnn|cublas|cusparse|cufft|curand|cusolver|nccl|nvJitLink|cupti|cudart)\S*: cannot open", error
-    )
+    match = re.search(LIBRARY_GONE, error)
     if not match or not r.torch_cuda(p):
         return None
     owner = next((name for name in r.packages(p) if match[1].lower() in name), None)

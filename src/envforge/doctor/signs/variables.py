@@ -119,11 +119,7 @@ def foreign_nvjitlink(p: Chart) -> Evidence | None:
 
 @sign("ld-library-path-cudnn")
 def foreign_cudnn(p: Chart) -> Evidence | None:
-    return foreign(
-        p,
-        r"libcudnn",
-        r"cuDNN version incompatibility|libcudnn\w*\.so\.\d+ not defined|CUDNN_STATUS_\w*VERSION_MISMATCH",
-    )
+    return foreign(p, r"libcudnn", CUDNN_CLASH)
 
 
 @sign("alloc-conf-invalid")
