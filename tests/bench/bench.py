@@ -18,6 +18,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 
+from uv import find_uv_bin
+
 from channel.wheelhouse import fetch_channel, fetch_wheels
 
 REPOSITORY = Path(__file__).parents[2]
@@ -69,7 +71,7 @@ class Bench:
     def uv(self, name: str, cache: str) -> None:
         """Make the same with uv."""
         venv = self.top / "venv"
-        uv, python = [sys.executable, "-m", "uv"], str(venv / "bin" / "python")
+        uv, python = [find_uv_bin()], str(venv / "bin" / "python")
         places = ["--offline", "--no-index", "--find-links", str(self.wheels)]
         made = [*uv, "venv", "--quiet", "--python", sys.executable, str(venv)]
         filled = [*uv, "pip", "install", "--quiet", "--python", python, *places, *PACKAGES]
