@@ -114,7 +114,7 @@ def explicit(path: Path) -> list[Any]:
 
     records = []
     for line in path.read_text().splitlines():
-        if not line.startswith("@"):
+        if not line.startswith(("@", "#")):
             url, digest = line.split("#sha256:")
             channel, subdir, filename = url.rsplit("/", 2)
             name, version, build = filename.removesuffix(".conda").rsplit("-", 2)

@@ -37,6 +37,7 @@ COMMANDS = {
     "remove": "environments:remove",
     "rollback": "environments:rollback",
     "clean": "environments:clean",
+    "export": "export:export",
     "import": "import_:import_",
     "facts": "facts:facts",
     "facts verify": "facts_verify:facts_verify",

@@ -1,0 +1,251 @@
+"""Every format: the same bytes from the same section, nothing lost in silence, no credential, installed by its tool."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.pylock import Pylock
+
+from envforge.cli.export import Form
+from envforge.engines.uv import find_uv
+from envforge.errors import SpecError, UsageError
+from envforge.exports import FORMATS, export
+from envforge.facts import load_facts
+from envforge.foreign import import_file
+from envforge.model import Interpreter, Locked, Section
+from envforge.run import in_child
+
+Make = Callable[..., Section]
+STANDIN = Path(__file__).parent.parent / "engines" / "standin.py"
+FORMS = sorted(FORMATS)
+
+
+def uv(*words: str | Path, cache: Path) -> None:
+    clean = {key: text for key, text in os.environ.items() if not key.startswith(("UV_", "PIP_", "VIRTUAL_ENV"))}
+    env = clean | {"UV_NO_CONFIG": "1", "UV_CACHE_DIR": str(cache)}
+    done = subprocess.run([find_uv(), *map(str, words)], capture_output=True, text=True, env=env, check=False)
+    assert 0 == done.returncode, done.stderr
+
+
+def installed(prefix: Path) -> list[str]:
+    return sorted(
+        path.name.partition("-")[0].lower() for path in prefix.glob("lib/python3.*/site-packages/*.dist-info")
+    )
+
+
+def make_venv(folder: Path) -> Path:
+    uv("venv", "--python", sys.executable, folder / "venv", cache=folder / "cache")
+    return folder / "venv"
+
+
+def test_the_command_offers_every_format() -> None:
+    assert list(FORMATS) == [each.value for each in Form]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_equal_sections_give_equal_bytes_in_any_order(form: str, make: Make) -> None:
+    section = make()
+    turned = replace(section, artefacts=section.artefacts[::-1])
+    once, again = export("both", section, form).text, export("both", turned, form).text
+    assert once == again
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_no_credential_is_written(form: str, make: Make) -> None:
+    section = make()
+    hidden = [re.sub("//", "//me:secret@", each.url, count=1) for each in section.artefacts]
+    artefacts = tuple(
+        replace(each, url=re.sub(r"(:\d+)/", r"\1/t/secret-token/", url) + "?signature=secret")
+        for each, url in zip(section.artefacts, hidden, strict=True)
+    )
+    channels = tuple(re.sub("//", "//me:secret@", each) for each in section.channels)
+    index = "https://me:secret@mirror.example.org/simple"
+    found = export("both", replace(section, artefacts=artefacts, channels=channels, indexes=(index,)), form)
+    assert "secret" not in found.text
+    assert "credentials and queries" in found.lost[-1]
+
+
+@pytest.mark.parametrize(
+    ("form", "lost"),
+    [
+        ("explicit", ["wheels", "variables"]),
+        ("environment-yml", ["no hash"]),
+        ("conda-lock", ["variables"]),
+        ("pixi-lock", ["variables"]),
+        ("pylock", ["conda packages", "variables"]),
+        ("requirements", ["conda packages", "variables"]),
+        ("sbom", ["variables"]),
+        ("dockerfile", []),
+        ("apptainer", []),
+    ],
+)
+def test_what_a_format_cannot_carry_is_said(form: str, lost: list[str], make: Make) -> None:
+    said = export("both", make(), form).lost
+    assert len(lost) == len(said)
+    assert all(each.startswith(words) for each, words in zip(said, lost, strict=True))
+
+
+@pytest.mark.parametrize("form", ["conda-lock", "pixi-lock", "pylock", "requirements"])
+def test_a_python_at_hand_that_a_format_cannot_carry_is_said(form: str, make: Make, here: Interpreter) -> None:
+    said = export("both", make(conda=(), interpreter=here), form).lost
+    assert any("stands on a Python 3." in each for each in said)
+
+
+def test_files_of_this_computer_are_said(make: Make, wheels: tuple[Locked, ...]) -> None:
+    section = make()
+    local = replace(section, artefacts=wheels)
+    assert any("on this computer: `jinja2`, `markupsafe`" in each for each in export("x", local, "pylock").lost)
+
+
+def test_a_format_that_can_carry_nothing_is_refused(make: Make, here: Interpreter) -> None:
+    with pytest.raises(UsageError, match="no conda package"):
+        export("x", make(conda=(), interpreter=here), "explicit")
+    with pytest.raises(UsageError, match="no wheel"):
+        export("x", make(wheels=()), "requirements")
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_text_that_would_break_out_of_its_line_is_refused(form: str, make: Make) -> None:
+    section = make()
+    evil = replace(section.artefacts[0], url=section.artefacts[0].url + "\nEND_OF_LIST\nRUN evil")
+    with pytest.raises(SpecError, match="cannot be written"):
+        export("x", replace(section, artefacts=(evil, *section.artefacts[1:])), form)
+    with pytest.raises(SpecError, match="cannot be written"):
+        export("x\nRUN evil", section, form)
+    with pytest.raises(SpecError, match="variable"):
+        export("x", make(variables=(("A", "1\nRUN evil"),)), form)
+
+
+@pytest.mark.parametrize("tool", ["conda", "mamba", "micromamba"])
+def test_an_explicit_file_is_installed_by_the_tools_of_conda(tool: str, make: Make, tmp_path: Path) -> None:
+    listing = tmp_path / "explicit.txt"
+    section = make()
+    listing.write_text(export("both", section, "explicit").text)
+    env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "CONDA_PKGS_DIRS": str(tmp_path / "pkgs")}
+    words = ["create", "--yes", "--json", "-p", str(tmp_path / "env"), "--file", str(listing)]
+    done = subprocess.run([sys.executable, STANDIN, tool, *words], capture_output=True, text=True, env=env, check=False)
+    assert 0 == done.returncode, done.stdout
+    there = {path.stem for path in (tmp_path / "env/conda-meta").glob("*-*-*.json")}
+    assert {f"{e.name}-{e.version}-{e.build}" for e in section.artefacts if e.kind == "conda"} == there
+
+
+def test_an_explicit_file_lists_what_is_needed_first(make: Make) -> None:
+    names = [line.rpartition("/")[2].split("-")[0] for line in export("x", make(), "explicit").text.splitlines()[3:]]
+    assert names.index("python") < names.index("mpmath") < names.index("sympy")
+
+
+def test_a_pixi_lock_is_read_by_rattler(make: Make, tmp_path: Path) -> None:
+    section, path = make(), tmp_path / "pixi.lock"
+    path.write_text(export("both", section, "pixi-lock").text)
+
+    def read(_: object) -> tuple[object, ...]:
+        from rattler import LockFile
+
+        lock = LockFile.from_path(path)
+        environment, platform = lock.default_environment(), lock.platforms()[0]
+        records = environment.conda_repodata_records_for_platform(platform)
+        packages = environment.pypi_packages()
+        wheels = sorted(each.name for found in packages.values() for each in found)
+        return sorted((r.name.normalized, str(r.version), str(r.build), r.sha256.hex()) for r in records), wheels
+
+    records, wheels = in_child(read, deadline_s=60)
+    conda = [each for each in section.artefacts if each.kind == "conda"]
+    assert sorted((each.name, each.version, each.build, each.sha256) for each in conda) == records
+    assert ["jinja2", "markupsafe"] == wheels
+
+
+def test_a_conda_lock_is_read_by_rattler(make: Make, tmp_path: Path) -> None:
+    section, path = make(), tmp_path / "conda-lock.yml"
+    path.write_text(export("both", section, "conda-lock").text)
+
+    def read(_: object) -> list[str]:
+        from rattler import LockFile
+
+        lock = LockFile.from_path(path)
+        packages = lock.default_environment().packages(lock.platforms()[0])
+        return sorted(each.name for each in packages)
+
+    assert sorted(each.name for each in section.artefacts) == in_child(read, deadline_s=60)
+
+
+def test_a_pylock_is_valid_and_installed_by_uv(make: Make, tmp_path: Path) -> None:
+    path = tmp_path / "pylock.toml"
+    path.write_text(export("both", make(), "pylock").text)
+    Pylock.from_dict(tomllib.loads(path.read_text())).validate()
+    venv = make_venv(tmp_path)
+    uv("pip", "install", "--no-deps", "--python", venv / "bin/python", "-r", path, cache=tmp_path / "cache")
+    assert ["jinja2", "markupsafe"] == installed(venv)
+
+
+def test_requirements_are_installed_by_uv(make: Make, tmp_path: Path) -> None:
+    path, venv = tmp_path / "requirements.txt", make_venv(tmp_path)
+    path.write_text(export("both", make(), "requirements").text)
+    words = ("pip", "install", "--no-deps", "--require-hashes", "--python", venv / "bin/python", "-r", path)
+    uv(*words, cache=tmp_path / "cache")
+    assert ["jinja2", "markupsafe"] == installed(venv)
+
+
+def test_an_environment_file_is_read_back_by_import(make: Make) -> None:
+    section = make()
+    text = export("both", section, "environment-yml").text
+    spec = import_file(text, "environment.yml", load_facts(), lambda path: path).spec
+    pinned = {each.name: f"{each.name}={each.version}={each.build}" for each in section.artefacts if each.build}
+    assert ("both", section.channels[0], section.variables) == (spec.name, spec.channels[0], spec.variables)
+    assert {text for name, text in pinned.items() if name != "python"} == set(spec.conda)
+    assert {f"{e.name}=={e.version}" for e in section.artefacts if e.kind == "wheel"} == set(spec.wheels)
+
+
+def test_a_bill_of_materials_names_every_artefact_once(make: Make) -> None:
+    section = make()
+    bill = json.loads(export("both", section, "sbom").text)
+    assert ("CycloneDX", "1.6", 1) == (bill["bomFormat"], bill["specVersion"], bill["version"])
+    assert re.fullmatch(
+        r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-5[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}", bill["serialNumber"]
+    )
+    hashes = {
+        each["name"]: each["hashes"][0]["content"]
+        for each in bill["components"]
+        if each["purl"].startswith("pkg:conda")
+    }
+    assert {each.name: each.sha256 for each in section.artefacts if each.kind == "conda"} == hashes
+    references = [each["bom-ref"] for each in bill["components"]]
+    edges = {each["ref"]: each.get("dependsOn", []) for each in bill["dependencies"]}
+    assert len(references) == len(set(references)) == len(section.artefacts)
+    assert {name for named in edges.values() for name in named} <= set(references)
+    assert set(references) == set(edges["environment"])
+    sympy = next(each for each in references if "/sympy@" in each)
+    assert ["mpmath", "python"] == sorted(re.search(r"conda/(\w+)@", each)[1] for each in edges[sympy])  # type: ignore[index]
+
+
+@pytest.mark.parametrize("form", ["dockerfile", "apptainer"])
+def test_the_lists_inside_an_image_s_recipe_are_those_that_the_tools_install(form: str, make: Make) -> None:
+    section = make()
+    text = export("both", section, form).text
+    lists = re.findall(r"END_OF_LIST['\"].*?\n(.*?)\nEND_OF_LIST", text, re.DOTALL)
+    explicit = export("both", section, "explicit").text.split("@EXPLICIT")[1].strip()
+    wheels = [line for line in export("both", section, "requirements").text.splitlines() if line[0] != "#"]
+    assert [f"@EXPLICIT\n{explicit}", "\n".join(wheels)] == lists
+    assert "driver>=575.51.03" in text
+
+
+def test_variables_of_an_image_say_what_the_spec_says(make: Make) -> None:
+    section = make(variables=(("A", "a \"b\" $c \\d 'e'"),))
+    assert 'ENV A="a \\"b\\" \\$c \\\\d \'e\'"' in export("x", section, "dockerfile").text
+    line = next(each for each in export("x", section, "apptainer").text.splitlines() if "export A=" in each)
+    shown = subprocess.run(["sh", "-c", f'{line}\nprintf %s "$A"'], capture_output=True, text=True, check=True)
+    assert "a \"b\" $c \\d 'e'" == shown.stdout
+
+
+def test_yaml_formats_are_yaml(make: Make) -> None:
+    for form in ("environment-yml", "conda-lock", "pixi-lock"):
+        assert isinstance(yaml.safe_load(export("x", make(), form).text), dict)
