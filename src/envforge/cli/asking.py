@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -126,3 +127,11 @@ def identified(machine: Machine) -> Machine:
     from envforge.detect import identify
 
     return identify(machine, facts_here())
+
+
+def find_interpreter(word: str) -> Path:
+    """Find an interpreter by path or by name on PATH. Raises UsageError."""
+    found = shutil.which(word) or shutil.which(str(Path(word).expanduser()))
+    if found is None:
+        raise UsageError(f"`{word}` is not a program that can be run", (word,))
+    return Path(found)

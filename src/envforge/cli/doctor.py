@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from envforge.cli.asking import named_machines, this_machine
+from envforge.cli.asking import find_interpreter, named_machines, this_machine
 from envforge.cli.common import Answer, Machines, MaybeEnvironment, Name, Prefix, Talk, command
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.cli.overlays import facts_here
-from envforge.errors import UsageError
+from envforge.errors import CouldNotTell, UsageError
 from envforge.facts import Facts
 from envforge.model import Crashed, Environment, Finding, Machine, Patient, Rule, Skipped, Undetermined
 from envforge.report.doctor import doctor_page, doctor_shape
@@ -40,6 +41,10 @@ class FailOn(StrEnum):
     BLOCKER = "blocker"
 
 
+Python = Annotated[
+    str | None,
+    typer.Option("--python", envvar="ENVFORGE_PYTHON", metavar="PATH", help="Look inside this interpreter too."),
+]
 For = Annotated[
     list[Purpose] | None,
     typer.Option("--for", envvar="ENVFORGE_FOR", help="Look also at what only this kind of work needs."),
@@ -50,6 +55,10 @@ Only = Annotated[
 Skip = Annotated[
     list[str] | None, typer.Option("--skip", envvar="ENVFORGE_SKIP", metavar="ID", help="Do not ask this rule.")
 ]
+Interpreter = Annotated[
+    Path | None,
+    typer.Option("--python", envvar="ENVFORGE_PYTHON", metavar="PATH", help="Look into this interpreter's torch too."),
+]
 ListRules = Annotated[bool, typer.Option("--list", envvar="ENVFORGE_DOCTOR_LIST", help="List the rules, and stop.")]
 Least = Annotated[FailOn, typer.Option("--fail-on", envvar="ENVFORGE_FAIL_ON", help="Exit 1 from this severity on.")]
 
@@ -58,6 +67,8 @@ Least = Annotated[FailOn, typer.Option("--fail-on", envvar="ENVFORGE_FAIL_ON", h
     examples=(
         "envforge doctor",
         "envforge doctor vision --for multi-gpu",
+        "envforge doctor --python .venv/bin/python",
+        "envforge doctor --python .venv/bin/python",
         "envforge doctor --machine colleague.yaml -v",
         "envforge doctor --json | jq '.data.findings[].id'",
     )
@@ -68,6 +79,7 @@ def doctor(
     name: Name = None,
     prefix: Prefix = None,
     machine: Machines = None,
+    python: Python = None,
     purpose: For = None,
     only: Only = None,
     skip: Skip = None,
@@ -84,7 +96,7 @@ def doctor(
     if list_rules:
         return Answer(data={"rules": [rule.id for rule in rules]}, page=lambda: _listed(rules))
     facts = facts_here()
-    patient = _patient(facts, machine, _environment(environment, name, prefix))
+    patient = _patient(facts, machine, _environment(environment, name, prefix), python)
     opened = frozenset(each.value for each in purpose or ())
     answers = tuple(examine(patient, rules, opened, load_known(facts)))
     said, distro = verdict(answers, len(rules)), (patient.machine.os or "").split(" ")[0] or None
@@ -114,14 +126,36 @@ def _environment(environment: str | None, name: str | None, prefix: Path | None)
     return find_environment(environment, dirs.envs, dirs.registry) if environment else find_one(dirs, name, prefix)
 
 
-def _patient(facts: Facts, given: list[str] | None, environment: Environment | None) -> Patient:
-    """Put the patient together: one machine, and what was last proven in the environment."""
+def _machine(facts: Facts, given: list[str] | None) -> Machine:
     machines: tuple[Machine, ...] = tuple(each for word in given or () for each in named_machines(word, facts))
     if len(machines) > 1:
         names = ", ".join(f"`{each.name}`" for each in machines)
         raise UsageError(f"the doctor sees one machine at a time, not {names}")
-    machine = machines[0] if machines else this_machine()
-    return Patient(machine=machine, smoke=environment.verified if environment else None)
+    return machines[0] if machines else this_machine()
+
+
+def _interpreter(python: Path | None, found: Environment | None, machine: list[str] | None) -> Path | None:
+    """Give the Python to look into: the one named, else the environment's; none where another machine is examined."""
+    if python is None:
+        return found.python if found and not machine else None
+    if found:
+        raise UsageError("`--python` and an environment exclude each other")
+    if machine:
+        raise UsageError("`--python` is of this machine, and `--machine` of another")
+    if not python.exists():
+        raise UsageError("there is no such interpreter", (str(python),))
+    return python
+
+
+def _patient(talk: Talk, machine: Machine, found: Environment | None, python: Path | None) -> Patient:
+    """Put the patient together: the machine, what its Python tells of torch now, and what was last proven."""
+    from envforge.doctor import probe_environment
+
+    told = probe_environment(str(python)) if python else None
+    if told and told.error:
+        talk.warn(f"the environment could not be looked into: {told.error}")
+    value = told.value if told and not told.error else None
+    return Patient(machine=machine, environment=value, smoke=found.verified if found else None)
 
 
 def _exit(said: str, answers: tuple[Found, ...], least: FailOn) -> int:

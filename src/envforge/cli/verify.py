@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
 
-from envforge.cli.asking import this_machine
+from envforge.cli.asking import find_interpreter, this_machine
 from envforge.cli.common import Answer, MaybeEnvironment, Name, Prefix, Talk, Timeout, command
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.cli.proving import EXITS, bench, expectations
@@ -73,7 +72,7 @@ def verify(
     Exit 0 proven, 1 a check failed, 3 a check could not tell. On GitHub, failures become annotations.
     """
     found = _environment(environment, name, prefix, python)
-    interpreter = found.python if found else _interpreter(str(python))
+    interpreter = found.python if found else find_interpreter(str(python))
     report = _run(talk, found, interpreter, checks, tuple(require or ()), tuple(device) if device else None, timeout)
     _hand_on(report, junit)
     return Answer(
@@ -97,14 +96,6 @@ def _environment(
         hints = ("name an environment; `envforge list` shows them", "or an interpreter, with `--python PATH`")
         raise UsageError("what to verify is not said", (), hints)
     return found
-
-
-def _interpreter(word: str) -> Path:
-    """Find an interpreter by path or by name on PATH. Raises UsageError."""
-    found = shutil.which(word) or shutil.which(str(Path(word).expanduser()))
-    if found is None:
-        raise UsageError(f"`{word}` is not a program that can be run", (word,))
-    return Path(found)
 
 
 def _run(
