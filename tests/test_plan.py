@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from envforge.model import ABSENT, Dotted, Interpreter, Offer
-from envforge.plan import OLD_CHANNEL, OLD_CHANNEL_PARTNER, make_plan
+from envforge.plan import OLD_CHANNEL, OLD_CHANNEL_PARTNER, build_glob, make_plan
 from envforge.resolve import resolve
 from resolve.worlds import FACTS, machine, profile, refused, spec, wheel
 
@@ -118,7 +118,21 @@ def test_a_private_index_is_asked_before_the_spec_s_own():
 def test_the_old_channel_brings_its_partner():
     plan = planned(spec(sources=[OLD_CHANNEL], torch="2.5.1"))
     assert (OLD_CHANNEL, OLD_CHANNEL_PARTNER, "conda-forge") == plan.channels
-    assert ("pytorch ==2.5.1 *cuda12.1*", "pytorch-cuda 12.1.*") == plan.specs[1:3]
+    assert ("pytorch ==2.5.1 *cuda12.1*",) == plan.specs[1:]
+
+
+def test_a_mirror_of_the_old_channel_is_asked_in_its_spelling():
+    mirror = "https://mirror.example/pytorch"
+    old = next(each for each in FACTS.builds("linux-64") if each.source == OLD_CHANNEL and each.variant == "cuda12.1")
+    cpu = replace(old, variant="cpu", cuda=None)
+    assert ["*cuda12.1*", "*cpu*"] == [build_glob(replace(each, source=mirror)) for each in (old, cpu)]
+
+
+def test_a_torch_for_macos_is_not_asked_by_its_build():
+    (build,) = [
+        each for each in FACTS.builds("osx-arm64") if (str(each.torch), each.source) == ("2.13.0", "conda-forge")
+    ]
+    assert "" == build_glob(build)
 
 
 def test_the_floor_is_what_the_build_needs_not_what_the_machine_has():

@@ -150,8 +150,6 @@ def _specs(spec: Spec, candidate: Candidate) -> Iterator[str]:
     yield f"python {candidate.python}.*"
     if build.kind == "conda":
         yield f"pytorch =={build.torch} {build_glob(build)}".rstrip()
-        if build.source == OLD_CHANNEL and build.cuda:
-            yield f"pytorch-cuda {build.cuda}.*"
         if build.subdir == "linux-aarch64" and build.cuda:
             yield f"arm-variant * {'tegra' if build.tegra else 'sbsa'}"
         yield from spec.companions
@@ -161,10 +159,15 @@ def _specs(spec: Spec, candidate: Candidate) -> Iterator[str]:
 
 
 def build_glob(build: Build) -> str:
-    """Give the glob over build strings that only this variant's match; empty when the variant is unknown."""
-    if not build.variant:
+    """Give the glob over build strings that only this variant's match; empty for an unknown variant, and on macOS.
+
+    conda-forge's begin with it (``cuda129_mkl_py313_...``), the old channel's and its mirrors' have it inside
+    (``py3.11_cuda12.1_cudnn8.9.2_0``); for macOS the latter name none.
+    """
+    if not build.variant or build.subdir.startswith("osx"):
         return ""
-    return f"*{build.variant}*" if build.source == OLD_CHANNEL else f"{build.variant}*"
+    first = build.source == "conda-forge" or (build.cuda is not None and "." not in build.variant)
+    return f"{build.variant}*" if first else f"*{build.variant}*"
 
 
 def _limits(build: Build, machine: Machine, facts: PlanFacts) -> Iterator[str]:

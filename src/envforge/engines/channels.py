@@ -52,7 +52,7 @@ def builds_of(records: Iterable[Record], source: str, where: str) -> tuple[Build
     """Turn records of pytorch into builds: one per version and variant, with the Pythons of all its records."""
     groups: dict[tuple[Version, str, Dotted | None, Dotted | None, str], list[Record]] = {}
     for each in records:
-        version, variant = _version(each.version), variant_of(each.build)
+        version, variant = _version(each.version), variant_of(each.build) or _on_macos(each)
         if each.name == TORCH and version is not None and variant is not None:
             groups.setdefault((version, *variant, _glibc(each), each.subdir), []).append(each)
     built = (_build(key, found, source, where) for key, found in groups.items())
@@ -73,6 +73,11 @@ def variant_of(build: str) -> tuple[str, Dotted | None] | None:
     if match := _OLD_CUDA.search(build):
         return f"cuda{match[1]}.{match[2]}", Dotted(f"{match[1]}.{match[2]}")
     return ("cpu", None) if _CPU.search(build) else None
+
+
+def _on_macos(record: Record) -> tuple[str, None] | None:
+    """Every build for macOS is for the CPU; the old channel's do not say so (``py3.11_0``)."""
+    return ("cpu", None) if record.subdir.startswith("osx") else None
 
 
 def _glibc(record: Record) -> Dotted | None:
