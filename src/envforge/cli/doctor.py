@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -13,7 +12,7 @@ from envforge.cli.asking import find_interpreter, named_machines, this_machine
 from envforge.cli.common import Answer, Machines, MaybeEnvironment, Name, Prefix, Talk, command
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.cli.overlays import facts_here
-from envforge.errors import CouldNotTell, UsageError
+from envforge.errors import UsageError
 from envforge.facts import Facts
 from envforge.model import Crashed, Environment, Finding, Machine, Patient, Rule, Skipped, Undetermined
 from envforge.report.doctor import doctor_page, doctor_shape
@@ -55,10 +54,6 @@ Only = Annotated[
 Skip = Annotated[
     list[str] | None, typer.Option("--skip", envvar="ENVFORGE_SKIP", metavar="ID", help="Do not ask this rule.")
 ]
-Interpreter = Annotated[
-    Path | None,
-    typer.Option("--python", envvar="ENVFORGE_PYTHON", metavar="PATH", help="Look into this interpreter's torch too."),
-]
 ListRules = Annotated[bool, typer.Option("--list", envvar="ENVFORGE_DOCTOR_LIST", help="List the rules, and stop.")]
 Least = Annotated[FailOn, typer.Option("--fail-on", envvar="ENVFORGE_FAIL_ON", help="Exit 1 from this severity on.")]
 
@@ -67,7 +62,6 @@ Least = Annotated[FailOn, typer.Option("--fail-on", envvar="ENVFORGE_FAIL_ON", h
     examples=(
         "envforge doctor",
         "envforge doctor vision --for multi-gpu",
-        "envforge doctor --python .venv/bin/python",
         "envforge doctor --python .venv/bin/python",
         "envforge doctor --machine colleague.yaml -v",
         "envforge doctor --json | jq '.data.findings[].id'",
@@ -96,7 +90,8 @@ def doctor(
     if list_rules:
         return Answer(data={"rules": [rule.id for rule in rules]}, page=lambda: _listed(rules))
     facts = facts_here()
-    patient = _patient(facts, machine, _environment(environment, name, prefix), python)
+    found = _environment(environment, name, prefix)
+    patient = _patient(talk, _machine(facts, machine), found, _interpreter(python, found, machine))
     opened = frozenset(each.value for each in purpose or ())
     answers = tuple(examine(patient, rules, opened, load_known(facts)))
     said, distro = verdict(answers, len(rules)), (patient.machine.os or "").split(" ")[0] or None
@@ -134,7 +129,7 @@ def _machine(facts: Facts, given: list[str] | None) -> Machine:
     return machines[0] if machines else this_machine()
 
 
-def _interpreter(python: Path | None, found: Environment | None, machine: list[str] | None) -> Path | None:
+def _interpreter(python: str | None, found: Environment | None, machine: list[str] | None) -> Path | None:
     """Give the Python to look into: the one named, else the environment's; none where another machine is examined."""
     if python is None:
         return found.python if found and not machine else None
@@ -142,9 +137,7 @@ def _interpreter(python: Path | None, found: Environment | None, machine: list[s
         raise UsageError("`--python` and an environment exclude each other")
     if machine:
         raise UsageError("`--python` is of this machine, and `--machine` of another")
-    if not python.exists():
-        raise UsageError("there is no such interpreter", (str(python),))
-    return python
+    return find_interpreter(python)
 
 
 def _patient(talk: Talk, machine: Machine, found: Environment | None, python: Path | None) -> Patient:
