@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from cli.calling import envelope, envforge
+from cli.calling import envelope
+from cli.calling import envforge as call
 from envforge.lock import write_lock
 from envforge.model import Lock
+
+envforge = partial(call, COLUMNS="300")
 
 
 @pytest.fixture

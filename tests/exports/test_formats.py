@@ -178,6 +178,12 @@ def test_a_conda_lock_is_read_by_rattler(make: Make, tmp_path: Path) -> None:
     assert sorted(each.name for each in section.artefacts) == in_child(read, deadline_s=60)
 
 
+def test_a_package_without_the_md5_that_conda_lock_asks_for_is_said(make: Make) -> None:
+    section = make()
+    old = replace(section, artefacts=tuple(replace(each, md5=None) for each in section.artefacts))
+    assert "conda-lock wants an md5" in export("both", old, "conda-lock").lost[0]
+
+
 def test_a_pylock_is_valid_and_installed_by_uv(make: Make, tmp_path: Path) -> None:
     path = tmp_path / "pylock.toml"
     path.write_text(export("both", make(), "pylock").text)

@@ -157,6 +157,7 @@ def locked(record: Any) -> Locked:
         depends=tuple(record.depends),
         constrains=tuple(record.constrains),
         site_packages_path=record.python_site_packages_path,
+        md5=record.md5.hex() if record.md5 else None,
     )
 
 

@@ -80,6 +80,7 @@ def _locked(record: Plain, tool: str) -> Locked:
         depends=tuple(record.get("depends", ())),
         constrains=tuple(record.get("constrains", ())),
         site_packages_path=record.get("python_site_packages_path"),
+        md5=record.get("md5"),
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from envforge.errors import UsageError
-from envforge.exports.subject import Exported, conda_of, index_urls, losses, wheels_of
+from envforge.exports.subject import Exported, conda_of, index_urls, losses, some, wheels_of
 from envforge.model import Locked, Section
 from envforge.wire import digest, write_yaml
 
@@ -73,7 +73,14 @@ def conda_lock(name: str, section: Section) -> Exported:
         "sources": [f"{name}.yaml"],
     }
     text = write_yaml({"version": 1, "metadata": metadata, "package": packages})
-    return Exported(text=text, lost=tuple(losses(section, conda=True, wheels=True)))
+    return Exported(text=text, lost=(*_without_md5(conda), *losses(section, conda=True, wheels=True)))
+
+
+def _without_md5(conda: tuple[Locked, ...]) -> Iterator[str]:
+    """Say what conda-lock will refuse: it asks for an md5 of every conda package, beside the sha256."""
+    missing = [each.name for each in conda if not each.md5]
+    if missing:
+        yield f"conda-lock wants an md5, and the lock has none: {some(missing)}"
 
 
 def _conda_package(artefact: Locked, subdir: str) -> dict[str, Any]:
@@ -93,7 +100,7 @@ def _package(artefact: Locked, subdir: str, by: str, depends: dict[str, str]) ->
         "platform": subdir,
         "dependencies": depends,
         "url": artefact.url,
-        "hash": {"sha256": artefact.sha256},
+        "hash": {**({"md5": artefact.md5} if artefact.md5 else {}), "sha256": artefact.sha256},
         "category": "main",
         "optional": False,
     }

@@ -37,6 +37,7 @@ def _conda_package(artefact: Locked) -> dict[str, Any]:
     plain = {
         "conda": artefact.url,
         "sha256": artefact.sha256,
+        "md5": artefact.md5,
         "build_number": artefact.build_number,
         "noarch": artefact.noarch,
         "depends": sorted(artefact.depends),

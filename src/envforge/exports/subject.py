@@ -65,7 +65,7 @@ def _words(name: str, section: Section) -> Iterator[str]:
     yield from (name, section.candidate.python, section.floor.subdir)
     yield from (*section.channels, *section.indexes, *filter(None, (section.candidate.build.local,)))
     for each in section.artefacts:
-        yield from (each.url, each.name, each.version, each.sha256, *filter(None, (each.build, each.subdir)))
+        yield from (each.url, each.name, each.version, each.sha256, *filter(None, (each.build, each.subdir, each.md5)))
 
 
 def conda_of(section: Section) -> tuple[Locked, ...]:
@@ -111,18 +111,19 @@ def losses(section: Section, **carried: bool) -> Iterator[str]:
     words = {"conda": "conda packages", "wheels": "wheels", "variables": "variables"}
     for part, names in parts.items():
         if names and not carried.get(part, False):
-            yield f"{words[part]} are left out: {_some(names)}"
+            yield f"{words[part]} are left out: {some(names)}"
     if section.interpreter and not carried.get("python", False):
         yield f"the environment stands on a Python {python_minor(section)} at hand, which is not in the file"
     local = [each.name for each in section.artefacts if each.url.startswith("file:") and _has(each, carried)]
     if local:
-        yield f"the file serves only where these lie, on this computer: {_some(local)}"
+        yield f"the file serves only where these lie, on this computer: {some(local)}"
 
 
 def _has(artefact: Locked, carried: dict[str, bool]) -> bool:
     return carried.get("conda" if artefact.kind == "conda" else "wheels", False)
 
 
-def _some(names: list[str]) -> str:
+def some(names: list[str]) -> str:
+    """Name a few."""
     more = f" and {len(names) - 5} more" if len(names) > 5 else ""
     return ", ".join(f"`{name}`" for name in names[:5]) + more

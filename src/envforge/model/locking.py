@@ -50,7 +50,10 @@ class Plan:
 
 @value
 class Locked:
-    """One artefact, exactly. ``build`` is the conda build string, empty for wheels; ``size_bytes`` of the archive."""
+    """One artefact, exactly. ``build`` is the conda build string, empty for wheels; ``size_bytes`` of the archive.
+
+    ``md5`` is for files of tools that ask for one (conda-lock); nothing is checked by it.
+    """
 
     name: str
     version: str
@@ -65,6 +68,7 @@ class Locked:
     depends: tuple[str, ...] = ()
     constrains: tuple[str, ...] = ()
     site_packages_path: str | None = None
+    md5: str | None = None
 
 
 @value
