@@ -99,6 +99,12 @@ def test_the_name_of_an_environment_does_not_make_a_lock_stale():
         ({"glibc": Dotted("2.40")}, replace(CPU_HOST, glibc=None), None),
         ({}, replace(CPU_HOST, subdir="linux-aarch64"), "the lock is for linux-64, and desk is linux-aarch64"),
         ({"driver": Dotted("525"), "glibc": Dotted("2.28")}, GPU_HOST, None),
+        ({"driver": Dotted("580.65.06")}, replace(GPU_HOST, driver=Driver(version=Dotted("580"))), None),
+        (
+            {"driver": Dotted("580.65.06")},
+            replace(GPU_HOST, driver=Driver(version=Dotted("575"))),
+            "the lock needs driver 580.65.06 or newer on h100, and it has 575",
+        ),
     ],
 )
 def test_what_a_machine_lacks_is_told_and_unknown_is_no_lack(floor, machine, expected):

@@ -1,5 +1,7 @@
 """A plan in words and in the contract's shape."""
 
+from dataclasses import replace
+
 import pytest
 from packaging.version import Version
 
@@ -20,7 +22,7 @@ from envforge.model import (
     Warned,
     WayOut,
 )
-from envforge.report.plan import plan_page
+from envforge.report.plan import place_name, plan_page
 from envforge.report.shapes import plan_shape
 from report.test_text import shown
 
@@ -78,14 +80,13 @@ for box  driver 535.104.05, 2 × NVIDIA A100-SXM4-80GB, glibc 2.35, linux-64
   torch     2.13.0 with CUDA 12.6, from pytorch (wheel, cu126)
   python    3.12
   with      torchvision 0.28.0
-  driver    serves this CUDA by minor-version compatibility
   size      2.7 GB to download
 
 Why
   • the newest torch that this driver serves
 
 Newer or preferred, but not here
-  torch 2.14.0-2.15.0  (cu130 from pytorch)
+  torch 2.14.0-2.15.0 cu130  from pytorch
     CUDA 13.0 needs a driver ≥ 580.65.06, yours is 535.104.05
 
 What would unlock more
@@ -166,3 +167,23 @@ def test_the_shape_of_a_conflict_is_the_contracts():
         "gets": {"python": "3.12", "torch": "2.15.0", "cuda": "13.0", "source": "pytorch"},
         "hint": "update the driver to ≥ 580.65.06",
     } == shape["conflict"]["ways_out"][0]
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    [
+        ("pypi", "pypi"),
+        ("conda-forge", "conda-forge"),
+        ("/srv/wheels", "/srv/wheels"),
+        ("file:///srv/mirror/of/all/simple", "…/all/simple"),
+        ("https://mirror.example.org/simple", "mirror.example.org/simple"),
+        ("https://mirror.example.org/api/pypi/gpu/simple/", "mirror.example.org/…/simple"),
+    ],
+)
+def test_a_place_is_named_by_what_people_know_it_by(source, name):
+    assert name == place_name(source)
+
+
+def test_a_sentence_is_said_once():
+    twice = replace(CHOICE, warnings=(Warned(code="driver", text=DRIVER.text),))
+    assert 1 == shown(plan_page("vision", (BOX,), twice)).count(DRIVER.text)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from threading import Timer
 from typing import TYPE_CHECKING
 
 from envforge.cli.talk import Talk
 from envforge.facts import Facts
 from envforge.model import Choice, Conflict, Cover, Machine, Offer, Progress, Spec, value
+from envforge.plan import OLD_CHANNEL
 
 if TYPE_CHECKING:
     from envforge.engines.settings import Settings
 
-PUBLIC = frozenset({"conda-forge", "pytorch", "pypi"})
+PUBLIC = frozenset({"conda-forge", "pytorch", "pypi", OLD_CHANNEL})
 ANY_SUBDIR = "linux-64"
+PATIENCE_S = 1.0
 
 
 @value
@@ -97,6 +101,19 @@ def ask_sources(
     from envforge.engines import ask
 
     subdirs = dict.fromkeys(machine.subdir or ANY_SUBDIR for machine in machines)
-    with talk.watching() as emit:
-        emit(Progress(phase="ask", subject=", ".join(places)))
+    with _said_if_slow(talk, Progress(phase="ask", subject=", ".join(places))):
         return tuple(offer for subdir in subdirs for offer in ask(spec, subdir, offline=offline, timeout_s=timeout_s))
+
+
+@contextmanager
+def _said_if_slow(talk: Talk, step: Progress) -> Iterator[None]:
+    """Show that something is going on, once it has taken a second."""
+    with ExitStack() as shown:
+        late = Timer(PATIENCE_S, lambda: shown.enter_context(talk.watching())(step))
+        late.daemon = True
+        late.start()
+        try:
+            yield
+        finally:
+            late.cancel()
+            late.join()

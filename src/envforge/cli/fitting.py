@@ -78,15 +78,14 @@ def _minor(interpreter: Interpreter) -> tuple[int, int]:
 
 def below_floor(floor: Floor, machine: Machine) -> str | None:
     """Say what a machine lacks to a lock's floor; None when it lacks nothing that is known."""
+    from envforge.resolve.constraints.driver import reaches
+
     if machine.subdir and machine.subdir != floor.subdir:
         return f"the lock is for {floor.subdir}, and {machine.name} is {machine.subdir}"
     driver = machine.driver.version if isinstance(machine.driver, Driver) else machine.driver
     for name, least, has in (("driver", floor.driver, driver), ("glibc", floor.glibc, machine.glibc)):
-        if least and _short(least, has):
+        enough = reaches if name == "driver" else Dotted.__ge__
+        if least and has is not None and (isinstance(has, Absent) or not enough(has, least)):
             there = "there is none" if has is ABSENT else f"it has {has}"
             return f"the lock needs {name} {least} or newer on {machine.name}, and {there}"
     return None
-
-
-def _short(least: Dotted, has: Dotted | Absent | None) -> bool:
-    return has is ABSENT or (isinstance(has, Dotted) and has < least)

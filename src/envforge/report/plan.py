@@ -11,6 +11,7 @@ from envforge.report.progress import in_bytes
 
 LABELS = 10
 MOST_MACHINES = 4
+MOST_PARTS = 3
 
 
 def plan_page(
@@ -41,7 +42,8 @@ def outcome_pages(outcome: Choice | Conflict, *, verbose: bool = False, sizes: I
         yield _section("What would unlock more", map(_unlock, outcome.unlocks))
     else:
         yield from _conflict(outcome, verbose)
-    yield tuple(_warning(each) for each in outcome.warnings)
+    said = {each.reason.text for each in outcome.ranges}
+    yield tuple(_warning(each) for each in outcome.warnings if each.text not in said)
 
 
 def why_not_page(spec: str, machines: Sequence[Machine], missed: Sequence[Rejected], *, verbose: bool = False) -> Page:
@@ -76,22 +78,29 @@ def candidate_text(candidate: Candidate) -> str:
     """Name a candidate in words: ``torch 2.13.0 with CUDA 12.6 on Python 3.13, from pytorch``."""
     build = candidate.build
     kind = "for the CPU" if build.cuda is None else f"with CUDA {build.cuda}"
-    return f"torch {build.torch} {kind} on Python {candidate.python}, from {build.source}"
+    return f"torch {build.torch} {kind} on Python {candidate.python}, from {place_name(build.source)}"
+
+
+def place_name(source: str) -> str:
+    """Shorten a URL or a path to what people know it by: its host, or ``…`` and the end of its path."""
+    scheme, _, rest = source.rpartition("://")
+    if not scheme and not source.startswith(("/", ".", "~")):
+        return source
+    parts = [part for part in rest.split("/") if part]
+    local = scheme in ("", "file")
+    return rest if len(parts) <= MOST_PARTS else "/".join(["…", *parts[-2:]] if local else [parts[0], "…", parts[-1]])
 
 
 def _chosen(choice: Choice) -> Iterator[Line]:
     build = choice.best.build
     kind = "for the CPU" if build.cuda is None else f"with CUDA {build.cuda}"
     what = f"{build.torch} {kind}"
-    rest = f", from {build.source} ({build.kind}, {build.local or build.variant})"
+    rest = f", from {place_name(build.source)} ({build.kind}, {build.local or build.variant})"
     yield Line(label=(("quiet", "torch"),), body=(("good", what), ("", rest)), width=LABELS, indent=2)
     yield row("python", choice.best.python, width=LABELS)
     if choice.best.companions:
         named = ", ".join(f"{name} {version}" for name, version in choice.best.companions)
         yield row("with", named, width=LABELS)
-    if build.cuda is not None and choice.native is not None:
-        how = "speaks this CUDA itself" if choice.native else "serves this CUDA by minor-version compatibility"
-        yield row("driver", how, width=LABELS)
 
 
 def _sizes(download_bytes: int | None, unpacked_bytes: int | None) -> Iterator[Line]:
@@ -113,8 +122,9 @@ def _sources(reason: Reason, verbose: bool, indent: int) -> Iterator[Line]:
 
 def _ranges(ranges: Iterable[RejectedRange], verbose: bool) -> Iterator[Line]:
     for each in ranges:
-        builds = f"  ({', '.join(each.variants)} from {', '.join(each.sources)})"
-        yield Line(body=(("strong", f"torch {each.torch}"), ("quiet", builds)), indent=2)
+        builds = f"torch {each.torch} {', '.join(filter(None, each.variants))}".rstrip()
+        places = ", ".join(dict.fromkeys(map(place_name, each.sources)))
+        yield Line(body=(("strong", builds), ("quiet", f"  from {places}")), indent=2)
         yield Line(body=spans(each.reason.text), indent=4)
         yield from _sources(each.reason, verbose, 6)
 

@@ -6,11 +6,11 @@ from envforge.facts import Facts
 from envforge.model import Choice, Conflict, Machine, Offer, Reason, Spec
 from envforge.resolve.choose import hitting_sets, minimal
 from envforge.resolve.constraints import Ruled
-from envforge.resolve.constraints.pins import TorchPin
-from envforge.resolve.explain import better, ranges, reasons, rejected
+from envforge.resolve.constraints.pins import SourcePin, TorchPin
+from envforge.resolve.explain import better, ranges, reasons, rejected, wished
 from envforge.resolve.inquiry import Inquiry, Ruling, subdirs
 from envforge.resolve.warn import warnings
-from envforge.resolve.ways import reason_of, unlocks, ways_out
+from envforge.resolve.ways import WHO_CAN_ACT, reason_of, unlocks, ways_out
 
 SMALL_CORE = 4
 FEW_RULES = 40
@@ -59,13 +59,19 @@ def _conflict(inquiry: Inquiry, ruling: Ruling) -> Conflict:
     ways = minimal(ruling.judged.by_broken())
     most = SMALL_CORE if len(ruling.rules) > FEW_RULES else None
     speakers = _speakers(ruling, ways)
+    sets = [sorted(ruling.named(core), key=_actor) for core in hitting_sets(ways, most)]
+    sets.sort(key=lambda core: (max(map(_actor, core)), len(core)))
+    cores = tuple(
+        tuple(_in_core(rule, inquiry, ruling, speakers, alone=len(core) == 1) for rule in core) for core in sets
+    )
+    said = {reason.text for core in cores for reason in core}
+    everything = wished(ruling, (1 << len(ruling.judged.candidates)) - 1)
     return Conflict(
-        cores=tuple(
-            tuple(_in_core(rule, ruling, speakers, alone=core.bit_count() == 1) for rule in ruling.named(core))
-            for core in hitting_sets(ways, most)
-        ),
+        cores=cores,
         ways_out=ways_out(inquiry, ruling),
-        warnings=warnings(inquiry, ruling, None),
+        rejected=rejected(ruling, dict.fromkeys(speakers.values())),
+        ranges=ranges(ruling, everything),
+        warnings=tuple(each for each in warnings(inquiry, ruling, None) if each.text not in said),
     )
 
 
@@ -81,10 +87,20 @@ def _speakers(ruling: Ruling, ways: tuple[int, ...]) -> dict[Ruled, int]:
     return found
 
 
-def _in_core(rule: Ruled, ruling: Ruling, speakers: dict[Ruled, int], *, alone: bool) -> Reason:
+def _in_core(rule: Ruled, inquiry: Inquiry, ruling: Ruling, speakers: dict[Ruled, int], *, alone: bool) -> Reason:
     candidate = ruling.candidate(speakers[rule])
     told = str(rule) if rule.owner == "spec" else rule.why(candidate)
     if alone and isinstance(rule, TorchPin):
         known = sorted({candidate.build.torch for candidate in ruling.judged.candidates})
         told += f", and what is known is {known[0]} to {known[-1]}"
+    if isinstance(rule, SourcePin) and _silent(inquiry).issuperset(rule.sources):
+        told += ", and that could not be asked" if len(rule.sources) == 1 else ", and none of them could be asked"
     return reason_of(rule, candidate, told)
+
+
+def _silent(inquiry: Inquiry) -> set[str]:
+    return {offer.source for offer in inquiry.offers if offer.error is not None}
+
+
+def _actor(rule: Ruled) -> int:
+    return WHO_CAN_ACT.index(rule.owner)

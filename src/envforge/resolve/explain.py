@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from envforge.model import Owner, Reason, Rejected, RejectedRange
+from envforge.model import Build, Owner, Reason, Rejected, RejectedRange
 from envforge.resolve.choose import bits
 from envforge.resolve.constraints import Ruled, named
 from envforge.resolve.inquiry import Inquiry, Ruling
@@ -25,7 +25,17 @@ def better(ruling: Ruling, best: int) -> tuple[int, ...]:
         for index in nearest(ruling, forbidden)
         if id(ruling.judged.candidates[index].build) not in served and wish(ruling.judged.candidates[index]) > bar
     )
-    return tuple(sorted(above, key=lambda index: wish(ruling.judged.candidates[index]), reverse=True))
+    return _by_wish(ruling, above)
+
+
+def wished(ruling: Ruling, mask: int) -> tuple[int, ...]:
+    """Give one candidate for each build of a mask, the one first that would be best if the machine ran it."""
+    return _by_wish(ruling, nearest(ruling, mask))
+
+
+def _by_wish(ruling: Ruling, indexes: Iterable[int]) -> tuple[int, ...]:
+    wish, candidates = ruling.ranking.wish, ruling.judged.candidates
+    return tuple(sorted(indexes, key=lambda index: wish(candidates[index]), reverse=True))
 
 
 def nearest(ruling: Ruling, mask: int) -> Iterable[int]:
@@ -88,12 +98,13 @@ def _runs(members: list[_Member]) -> list[list[_Member]]:
 def _range(ruling: Ruling, run: list[_Member]) -> RejectedRange:
     builds = [ruling.judged.candidates[index].build for _, index, _ in run]
     _, newest, rule = run[0]
+    told = rule.why_all([ruling.candidate(index) for _, index, _ in run])
     first, last = min(build.torch for build in builds), max(build.torch for build in builds)
     return RejectedRange(
         torch=str(last) if first == last else f"{first}-{last}",
         variants=tuple(sorted({build.variant for build in builds})),
         sources=tuple(sorted({build.source for build in builds})),
-        reason=reason_of(rule, ruling.candidate(newest)),
+        reason=reason_of(rule, ruling.candidate(newest), told),
     )
 
 
@@ -112,6 +123,13 @@ def reasons(inquiry: Inquiry, ruling: Ruling, best: int, runner_up: int | None) 
     ]
     if runner_up is not None:
         other = ruling.candidate(runner_up).build
-        told = f"preferred to {named(other)} of {other.source}: {differing(ruling, best, runner_up)}"
+        told = _preferred(other, differing(ruling, best, runner_up))
         found.append(Reason(rule="rank", text=told, owner="system"))
     return tuple(found)
+
+
+def _preferred(other: Build, differs: str) -> str:
+    next_one = f"{named(other)} of {other.source}"
+    if differs == WHY["torch"]:
+        return f"the newest torch that serves here; the next is {next_one}"
+    return f"preferred to {next_one}: {differs}"

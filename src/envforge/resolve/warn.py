@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from envforge.facts import Facts
 from envforge.model import Candidate, Driver, Machine, Warned
-from envforge.resolve.constraints import has_gpus, named, on_gpu, speaks
+from envforge.resolve.constraints import has_gpus, named, on_gpu, policy_of, speaks
 from envforge.resolve.constraints.kernels import PTX
+from envforge.resolve.constraints.source import SourceAnswers
 from envforge.resolve.inquiry import Inquiry, Ruling
 
 
@@ -23,7 +24,8 @@ def warnings(inquiry: Inquiry, ruling: Ruling, best: int | None) -> tuple[Warned
 def _sources(inquiry: Inquiry) -> Iterator[Warned]:
     for offer in inquiry.offers:
         if offer.error is not None:
-            yield Warned(code="source-unreachable", text=f"`{offer.source}` could not be asked: {offer.error}")
+            said = SourceAnswers(source=offer.source, error=offer.error)
+            yield Warned(code="source-unreachable", text=str(said))
 
 
 def _driver(machine: Machine, facts: Facts) -> Iterator[Warned]:
@@ -43,7 +45,7 @@ def _unknown(ruling: Ruling, best: int) -> Iterator[Warned]:
 
 def _build(candidate: Candidate, ruling: Ruling, facts: Facts) -> Iterator[Warned]:
     build = candidate.build
-    if build.confidence == "inferred":
+    if build.confidence == "inferred" and on_gpu(build) is not False:
         text = f"what {named(build)} contains is inferred, not read from the build"
         yield Warned(code="inferred-facts", text=text, where=build.where)
     known = facts.python(candidate.python)
@@ -52,7 +54,7 @@ def _build(candidate: Candidate, ruling: Ruling, facts: Facts) -> Iterator[Warne
         yield Warned(code="eol-python", text=text, where=(known.where,))
     if on_gpu(build):
         yield from _on_gpu(candidate, ruling, facts)
-    elif any(has_gpus(machine) for machine in ruling.machines):
+    elif policy_of(ruling.spec) != "none" and any(has_gpus(machine) for machine in ruling.machines):
         yield Warned(code="cpu-fallback", text=f"{named(build)} is a CPU build: the GPU stays idle", where=build.where)
 
 

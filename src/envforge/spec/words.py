@@ -102,7 +102,7 @@ def dotted(text: str) -> str:
 
 def memory_bytes(text: str) -> int:
     """Read a size with its unit: ``24GiB``, ``80 GB``."""
-    match = re.fullmatch(r"(\d{1,12}(?:\.\d{1,6})?)\s*([A-Za-z]+)", text)
+    match = re.fullmatch(r"(\d{1,18}(?:\.\d{1,6})?)\s*([A-Za-z]+)", text)
     if match and (unit := UNITS.get(match[2].upper())):
         return int(float(match[1]) * unit) if "." in match[1] else int(match[1]) * unit
     number = re.match(r"\d+(\.\d+)?", text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterable, Sequence
 from dataclasses import field
 from typing import ClassVar, Literal
 
@@ -45,6 +46,10 @@ class Ruled:
     @abstractmethod
     def why(self, candidate: Candidate, /) -> str: ...
 
+    def why_all(self, candidates: Sequence[Candidate], /) -> str:
+        """Say in one sentence why several builds are forbidden, all with the same fix; the first is the newest."""
+        return self.why(candidates[0])
+
     @abstractmethod
     def fix(self, candidate: Candidate, /) -> str: ...
 
@@ -71,6 +76,12 @@ class Ruled:
 def named(build: Build) -> str:
     """Name a build as people do: ``torch 2.15.0 cu132``."""
     return f"torch {build.torch} {build.variant}".rstrip()
+
+
+def cudas(candidates: Iterable[Candidate]) -> str:
+    """Name the CUDA versions of some builds, oldest first: ``13.0 and 13.2``."""
+    found = [str(cuda) for cuda in sorted({each.build.cuda for each in candidates if each.build.cuda})]
+    return " and ".join(filter(None, (", ".join(found[:-1]), found[-1]))) if found else ""
 
 
 def on_gpu(build: Build) -> bool | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
 from functools import lru_cache
 from typing import ClassVar
 
 from envforge.facts import Facts
 from envforge.model import ABSENT, Absent, Candidate, Dotted, Driver, Owner, value
-from envforge.resolve.constraints.base import Change, Ruled, on_gpu
+from envforge.resolve.constraints.base import Change, Ruled, cudas, on_gpu
 
 
 @value
@@ -37,11 +38,16 @@ class DriverFloor(Ruled):
         floor = least_driver(self.facts, build.cuda, self.scale)
         if self.driver is None or floor is None:
             return None
-        return _reaches(self.driver.version, floor) or (self.driver.cuda_version or _NO_CUDA) >= build.cuda
+        return reaches(self.driver.version, floor) or (self.driver.cuda_version or _NO_CUDA) >= build.cuda
 
     def why(self, candidate: Candidate, /) -> str:
+        return self.why_all((candidate,))
+
+    def why_all(self, candidates: Sequence[Candidate], /) -> str:
         there = "none" if self.driver is ABSENT else getattr(self.driver, "version", "an unknown one")
-        return f"CUDA {candidate.build.cuda} needs driver ≥ {self._floor(candidate)}, {self.host} has {there}"
+        several = cudas(candidates)
+        needs = "need" if " and " in several else "needs"
+        return f"CUDA {several} {needs} driver ≥ {self._floor(candidates[0])}, {self.host} has {there}"
 
     def fix(self, candidate: Candidate, /) -> str:
         return f"install NVIDIA driver {self._floor(candidate)} or newer"
@@ -80,7 +86,8 @@ class DriverFloor(Ruled):
 _NO_CUDA = Dotted("0")
 
 
-def _reaches(version: Dotted, floor: Dotted) -> bool:
+def reaches(version: Dotted, floor: Dotted) -> bool:
+    """Tell whether a driver is as new as a floor; a branch alone, ``580``, stands for its newest release."""
     branch_alone = len(version.parts) == 1
     return version >= floor or (branch_alone and version.major == floor.major)
 

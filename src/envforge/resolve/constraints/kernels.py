@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
 from functools import lru_cache
 from typing import ClassVar
@@ -84,6 +85,18 @@ class KernelCoverage(Ruled):
             speaks = f"the driver of {self.host} speaks {self.speaks}"
             return f"{lacks}, and compiling its PTX needs a driver for CUDA {build.cuda}; {speaks}"
         return f"{lacks}: it was built for {', '.join(code.sm for code in build.sass or ())}{_and_ptx(build)}"
+
+    def why_all(self, candidates: Sequence[Candidate], /) -> str:
+        codes = [each.build.sass for each in candidates]
+        special = any(self._before_family(each.build) or self._predates(each.build) for each in candidates)
+        if len(candidates) == 1 or special or self.capability is None or not all(codes):
+            return self.why(candidates[0])
+        oldest, newest = min(min(code or ()) for code in codes), max(max(code or ()) for code in codes)
+        if oldest > self.capability:
+            return f"they have no {self._sm} code for {self.card}: the oldest in them is {oldest.sm}"
+        if newest < self.capability:
+            return f"they have no {self._sm} code for {self.card}: the newest in them is {newest.sm}"
+        return self.why(candidates[0])
 
     def fix(self, candidate: Candidate, /) -> str:
         if self._waits_for_driver(candidate.build):

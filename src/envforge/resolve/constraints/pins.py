@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
 from functools import lru_cache
 from typing import ClassVar
@@ -11,7 +12,7 @@ from packaging.version import Version
 
 from envforge.facts import Facts
 from envforge.model import Candidate, Owner, value
-from envforge.resolve.constraints.base import Change, Ruled, on_gpu
+from envforge.resolve.constraints.base import Change, Ruled, cudas, on_gpu
 
 MICROS = range(64)
 
@@ -34,6 +35,9 @@ class TorchPin(Ruled):
 
     def why(self, candidate: Candidate, /) -> str:
         return f"torch {candidate.build.torch} is not `{self.wanted}`"
+
+    def why_all(self, candidates: Sequence[Candidate], /) -> str:
+        return f"the spec wants torch `{self.wanted}`"
 
     def fix(self, candidate: Candidate, /) -> str:
         return f'ask for `torch: "{candidate.build.torch}"`'
@@ -64,6 +68,11 @@ class CudaPin(Ruled):
     def why(self, candidate: Candidate, /) -> str:
         there = f"uses CUDA {candidate.build.cuda}" if candidate.build.cuda else "is a CPU build"
         return f"torch {candidate.build.torch} {candidate.build.variant} {there}, the spec wants {self._wish}"
+
+    def why_all(self, candidates: Sequence[Candidate], /) -> str:
+        if all(each.build.cuda for each in candidates):
+            return f"the spec wants {self._wish}, not {cudas(candidates)}"
+        return self.why(candidates[0])
 
     @property
     def _wish(self) -> str:
@@ -126,6 +135,9 @@ class SourcePin(Ruled):
 
     def why(self, candidate: Candidate, /) -> str:
         return f"`{candidate.build.source}` is not among the spec's sources ({', '.join(self.sources)})"
+
+    def why_all(self, candidates: Sequence[Candidate], /) -> str:
+        return f"the spec takes torch from {', '.join(self.sources)} only"
 
     def fix(self, candidate: Candidate, /) -> str:
         return f"add `{candidate.build.source}` to `sources`"

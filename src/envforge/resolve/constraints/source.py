@@ -9,6 +9,8 @@ from envforge.facts import Facts
 from envforge.model import Build, Candidate, Owner, value
 from envforge.resolve.constraints.base import Change, Ruled, named
 
+NOT_ASKED = "not asked: "
+
 
 @value
 class SourceAnswers(Ruled):
@@ -24,7 +26,7 @@ class SourceAnswers(Ruled):
         return candidate.build.source != self.source
 
     def why(self, candidate: Candidate, /) -> str:
-        return f"`{self.source}` could not be asked: {self.error}"
+        return str(self)
 
     def fix(self, candidate: Candidate, /) -> str:
         return f"make `{self.source}` reachable"
@@ -33,6 +35,8 @@ class SourceAnswers(Ruled):
         return Change(on="source", key=self.source)
 
     def __str__(self) -> str:
+        if self.error.startswith(NOT_ASKED):
+            return f"`{self.source}` was {self.error}"
         return f"`{self.source}` could not be asked: {self.error}"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from envforge.model import Absent, Candidate, Dotted, Owner, value
@@ -73,6 +74,11 @@ class GlibcFloor(Ruled):
     def why(self, candidate: Candidate, /) -> str:
         there = "none" if isinstance(self.glibc, Absent) else self.glibc
         return f"{named(candidate.build)} needs glibc ≥ {candidate.build.glibc or 'any'}, {self.host} has {there}"
+
+    def why_all(self, candidates: Sequence[Candidate], /) -> str:
+        if len(candidates) == 1 or isinstance(self.glibc, Absent):
+            return self.why(candidates[0])
+        return f"they need glibc ≥ {candidates[0].build.glibc}, {self.host} has {self.glibc}"
 
     def fix(self, candidate: Candidate, /) -> str:
         return f"use a system or container image with glibc {candidate.build.glibc or ''}".rstrip() + " or newer"
