@@ -7,7 +7,6 @@ import pytest
 from cases.outcomes import ORDER, TABLE, answer, by_machine, document, table
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("name", ORDER)
 def test_every_file_is_answered_as_the_cases_say(name):
     cases = document()["cases"]
