@@ -60,3 +60,9 @@ def test_a_misspelled_rule_is_guessed():
 
 def test_an_interpreter_belongs_to_this_machine():
     assert 2 == envforge("doctor", "--python", sys.executable, "--machine", NOUVEAU).returncode
+
+
+def test_this_machine_is_read_whole():
+    skipped = envelope(envforge("doctor", "--json"))["data"]["skipped"]
+    missing = {name for each in skipped for name in each["missing"]}
+    assert {"env", "user", "limits", "libraries", "dlopen", "which"}.isdisjoint(missing)

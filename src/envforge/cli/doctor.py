@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from envforge.cli.asking import find_interpreter, named_machines, this_machine
+from envforge.cli.asking import find_interpreter, identified, named_machines
 from envforge.cli.common import Answer, Machines, MaybeEnvironment, Name, Prefix, Talk, command
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.cli.overlays import facts_here
@@ -126,7 +127,14 @@ def _machine(facts: Facts, given: list[str] | None) -> Machine:
     if len(machines) > 1:
         names = ", ".join(f"`{each.name}`" for each in machines)
         raise UsageError(f"the doctor sees one machine at a time, not {names}")
-    return machines[0] if machines else this_machine()
+    return machines[0] if machines else _examined()
+
+
+def _examined() -> Machine:
+    """Take every reading of this machine: the rules look at more than a plan does."""
+    from envforge.detect import assemble, take_readings
+
+    return identified(assemble(take_readings(os.environ), "this machine"))
 
 
 def _interpreter(python: str | None, found: Environment | None, machine: list[str] | None) -> Path | None:
