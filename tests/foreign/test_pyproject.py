@@ -92,6 +92,51 @@ def test_poetrys_carets_become_pep_440(imported):
     assert spec.wheels == ("wandb<0.13,>=0.12.21",)
 
 
+EXTRAS = """\
+[project]
+name = "lab"
+dynamic = ["version"]
+
+[project.optional-dependencies]
+cpu = ["torch>=2.7"]
+cu128 = ["torch>=2.7"]
+
+[tool.uv.sources]
+torch = [{index = "pytorch-cpu", extra = "cpu"}, {index = "pytorch-cu128", extra = "cu128"}]
+
+[[tool.uv.index]]
+name = "pytorch-cpu"
+url = "https://download.pytorch.org/whl/cpu"
+explicit = true
+
+[[tool.uv.index]]
+name = "pytorch-cu128"
+url = "https://download.pytorch.org/whl/cu128"
+explicit = true
+"""
+
+
+@pytest.mark.parametrize(("extra", "cuda"), [("cpu", "none"), ("cu128", "==12.8.*")])
+def test_a_source_for_an_extra_holds_with_that_extra(imported, extra, cuda):
+    spec = imported(EXTRAS, "pyproject.toml", extras=(extra,)).spec
+    assert (str(spec.torch), str(spec.cuda), spec.sources) == (">=2.7", cuda, ("pytorch",))
+
+
+def test_poetry_may_only_say_where_the_projects_dependencies_are_from(imported):
+    text = (
+        '[project]\nname = "both"\ndependencies = ["torch>=2.4", "numpy"]\n'
+        '[tool.poetry.dependencies]\ntorch = {source = "cu118"}\n'
+        '[[tool.poetry.source]]\nname = "cu118"\nurl = "https://download.pytorch.org/whl/cu118"\npriority = "explicit"\n'
+    )
+    spec = imported(text, "pyproject.toml").spec
+    assert (str(spec.torch), str(spec.cuda), spec.wheels, spec.indexes) == (">=2.4", "==11.8.*", ("numpy",), ("pypi",))
+
+
+def test_dynamic_dependencies_are_said(imported):
+    found = imported('[project]\nname = "x"\ndynamic = ["dependencies"]\n', "pyproject.toml")
+    assert "`dynamic`" in found.left_out[0].text
+
+
 @pytest.mark.parametrize(
     ("text", "where", "said"),
     [

@@ -27,7 +27,8 @@ def read_pyproject(text: str, origin: str, environment: str | None, extras: tupl
     project, poetry = toml.table("project"), toml.table("tool", "poetry")
     if not project and not poetry and not toml.table("tool", "pixi"):
         raise SpecError("there is no table `[project]`, `[tool.poetry]` or `[tool.pixi]`", (origin,))
-    found = _read_poetry(toml) if poetry.get("dependencies") else _read_project(toml, extras)
+    alone = bool(poetry.get("dependencies")) and not project.get("dependencies")
+    found = _read_poetry(toml) if alone else _read_project(toml, extras)
     if not toml.table("tool", "pixi"):
         return found
     pixi = read_manifest(toml, ("tool", "pixi"), environment)
@@ -42,8 +43,8 @@ def read_pyproject(text: str, origin: str, environment: str | None, extras: tupl
 
 def _read_project(toml: Toml, extras: tuple[str, ...]) -> Foreign:
     listed = [*_listed(toml, ("project", "dependencies")), *_chosen(toml, extras)]
-    sources, indexes = _sources(toml), _uv_indexes(toml)
-    wanted = [_sourced(each, sources.get(each.name, ()), indexes) for each in listed]
+    sources, indexes = _sources(toml), {**_poetry_indexes(toml), **_uv_indexes(toml)}
+    wanted = [_sourced(each, sources.get(each.name, ()), indexes, extras) for each in listed]
     open_indexes = [each for each in indexes.values() if not each.get("explicit")]
     own = toml.text("tool", "uv", "index-url")
     default = next((each["url"] for each in open_indexes if each.get("default")), own)
@@ -61,7 +62,8 @@ def _read_project(toml: Toml, extras: tuple[str, ...]) -> Foreign:
         exclude_newer=toml.text("tool", "uv", "exclude-newer"),
         left_out=(
             *_local(toml, sources),
-            *(_not_chosen(toml, extras)),
+            *_not_chosen(toml, extras),
+            *_dynamic(toml),
         ),
     )
 
@@ -103,6 +105,12 @@ def _not_chosen(toml: Toml, extras: tuple[str, ...]) -> Iterator[Remark]:
             yield Remark(text=f"`{path[-1]}` is optional: take it with `--extra {path[-1]}`", where=toml.where(*path))
 
 
+def _dynamic(toml: Toml) -> Iterator[Remark]:
+    if "dependencies" in toml.texts("project", "dynamic"):
+        text = "the dependencies are `dynamic`: import the file that the build reads them from"
+        yield Remark(text=text, where=toml.where("project", "dynamic"))
+
+
 def _uv_indexes(toml: Toml) -> dict[str, Dependency]:
     found = toml.tables("tool", "uv", "index")
     if not all("url" in each for each in found):
@@ -110,28 +118,37 @@ def _uv_indexes(toml: Toml) -> dict[str, Dependency]:
     return {each.get("name", str(at)): each for at, each in enumerate(found)}
 
 
+def _poetry_indexes(toml: Toml) -> dict[str, Dependency]:
+    """Give poetry's sources as indexes that serve only the packages that name them."""
+    found = toml.tables("tool", "poetry", "source")
+    return {each["name"]: {"url": each["url"], "explicit": "true"} for each in found if {"name", "url"} <= set(each)}
+
+
 def _sources(toml: Toml) -> dict[str, tuple[Dependency, ...]]:
-    """Give the sources that ``[tool.uv.sources]`` says for each package: one, or several with markers."""
-    path = ("tool", "uv", "sources")
-    return {
-        canonicalize_name(name): tuple(
-            dependency(each, toml.where(*path, name), "index")
-            for each in (found if isinstance(found, list) else [found])
-        )
-        for name, found in toml.table(*path).items()
-    }
+    """Give the sources of each package: what ``[tool.uv.sources]`` says, one or several with markers, or poetry."""
+    found: dict[str, tuple[Dependency, ...]] = {}
+    for path, key in ((("tool", "poetry", "dependencies"), "source"), (("tool", "uv", "sources"), "index")):
+        for name, listed in toml.table(*path).items():
+            choices = listed if isinstance(listed, list) else [listed]
+            plain = [dependency(each, toml.where(*path, name), key) for each in choices]
+            if key == "source":
+                plain = [{"index": each["source"]} for each in plain if "source" in each]
+            found[canonicalize_name(name)] = tuple(plain)
+    return found
 
 
-def _sourced(wanted: Wanted, source: tuple[Dependency, ...], indexes: Mapping[str, Dependency]) -> Wanted | None:
-    """Tie a package to its source in ``[tool.uv.sources]``: the one for Linux; None for a local project."""
-    here = [each for each in source if holds_on_linux(each.get("marker", ""))]
-    for each in (*(each for each in here if "extra" not in each), *here):
+def _sourced(
+    wanted: Wanted, source: tuple[Dependency, ...], indexes: Mapping[str, Dependency], extras: tuple[str, ...]
+) -> Wanted | None:
+    """Tie a package to its source: the one for Linux and the extras that were asked for; None for a local project."""
+    for each in source:
+        if not holds_on_linux(each.get("marker", "")) or not {each.get("extra"), each.get("group")} <= {None, *extras}:
+            continue
         if "path" in each or "workspace" in each:
             return None
         if "git" in each:
             revision = next((f"@{each[key]}" for key in ("rev", "tag", "branch") if key in each), "")
-            text = f"{Requirement(wanted.text).name} @ git+{each['git']}{revision}"
-            return replace(wanted, text=text)
+            return replace(wanted, text=f"{Requirement(wanted.text).name} @ git+{each['git']}{revision}")
         if each.get("index") in indexes:
             return replace(wanted, index=indexes[each["index"]]["url"])
     return wanted
