@@ -33,9 +33,11 @@ def wheel(folder: Path, name: str = NEWER, cuda: str = "'13.4'", flags: bytes = 
 
 @pytest.fixture
 def index(tmp_path, http_server):
-    """Serve an index that has one torch newer than all facts."""
-    (tmp_path / "made").mkdir()
-    write_index(tmp_path, [wheel(tmp_path / "made")])
+    """Serve an index that has one torch newer than all facts, and builds of it that are no facts of envforge."""
+    made = tmp_path / "made"
+    made.mkdir()
+    others = [NEWER.replace("2.99.0", f"2.99.0+{local}") for local in ("rocm7.2", "cpu.cxx11.abi", "xpu")]
+    write_index(tmp_path, [wheel(made), *(wheel(made, name) for name in others)])
     return http_server(tmp_path)
 
 

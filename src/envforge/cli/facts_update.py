@@ -112,8 +112,8 @@ def _new(talk: Talk, known: Facts, files: list[File], source: str, subdir: str, 
 
 
 def _is_ours(build: Build) -> bool:
-    """Tell whether a build is for CUDA, for the CPU, or does not say; ROCm's and Intel's are no facts of envforge."""
-    return build.cuda is not None or build.variant in {"", "cpu"}
+    """Tell whether a build is for CUDA, for the CPU, or does not say: ROCm's, Intel's and special ones are no facts."""
+    return build.local in {None, build.variant} and (build.cuda is not None or build.variant in {"", "cpu"})
 
 
 def _same(fact: Build, build: Build) -> bool:
