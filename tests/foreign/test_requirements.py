@@ -74,6 +74,12 @@ def test_a_private_index_stands_before_the_public_one(imported):
     assert (spec.indexes, spec.find_links) == (("https://mirror.example/simple", "pypi"), ("./wheels",))
 
 
+@pytest.mark.parametrize(("companion", "left"), [("torchvision==0.15.2", 0), ("torchvision==0.9.1", 1)])
+def test_the_version_of_a_companion_is_left_out_only_where_it_does_not_pair(imported, companion, left):
+    found = imported(f"torch==2.0.1\n{companion}", "requirements.txt")
+    assert (found.spec.companions, len(found.left_out)) == (("torchvision",), left)
+
+
 def test_a_file_without_torch_is_said_to_have_none(imported):
     found = imported("numpy", "requirements.txt")
     assert [each.text for each in found.left_out] == [

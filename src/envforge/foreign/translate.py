@@ -63,7 +63,14 @@ def translate(foreign: Foreign, facts: Facts) -> Imported:
     return Imported(
         spec=spec,
         taken=(*foreign.taken, *torch.taken, *_paired(pinned, torch.torch, wanted)),
-        left_out=(*left, *python_remarks, *channel_remarks(foreign), *_unsaid(foreign, torch), *undated),
+        left_out=(
+            *left,
+            *python_remarks,
+            *channel_remarks(foreign),
+            *_unsaid(foreign, torch),
+            *undated,
+            *_unpaired(foreign, wanted, facts),
+        ),
     )
 
 
@@ -111,6 +118,15 @@ def _paired(pinned: tuple[Wanted, ...], asked: SpecifierSet | None, wanted: Spec
     for each in pinned:
         if asked is None and wanted is not None:
             yield Remark(text=f"`torch: {wanted}` pairs with `{each.text}`", where=each.where)
+
+
+def _unpaired(foreign: Foreign, torch: SpecifierSet | None, facts: Facts) -> Iterator[Remark]:
+    """Say of which companions the version is not the one that goes with the torch that is asked for."""
+    releases = [each for each in {build.torch for build in facts.builds(PLATFORM)} if torch is None or each in torch]
+    pinned = (each for each in foreign.wanted if each.name in COMPANIONS and version_of(each) is not None)
+    for each in pinned:
+        if not any(_pairs(each, release, facts) for release in releases):
+            yield Remark(text=f"`{each.text}`: its version follows torch's", where=each.where)
 
 
 def _conda_python(foreign: Foreign) -> Wanted | None:
