@@ -247,7 +247,20 @@ def test_an_extension_exists_for_exactly_one_torch_cuda_and_python(facts):
     ]
     assert found == [("2.8.3.post1",), (), (), ()]
     assert facts.companions.extension("apex", Version("2.8.0"), Dotted("12.8"), "3.12", "linux-64") is None
-    assert facts.companions.extension_capability("flash-attn", "2.8.3") == "8.0"
+
+
+def test_an_extension_names_the_oldest_gpu_that_it_serves(facts):
+    builds = facts.builds("linux-64")
+    wheel = only(builds, torch="2.8.0", source="pypi")
+    floor, where = facts.companions.extension_floor("flash_attn", wheel, "3.12")
+    assert ("8.0", True) == (str(floor), where.startswith("companions.yaml flash-attn 2."))
+    assert facts.companions.extension_floor("torchvision", wheel, "3.12") is None
+    assert [True, False] == [facts.companions.is_extension(name) for name in ("flash-attn", "torchvision")]
+
+
+def test_a_toolkit_exists_from_one_cuda_on(facts):
+    assert ["12.0", "12.0"] == [str(facts.first_toolkit(subdir)[0]) for subdir in ("linux-64", "win-64")]
+    assert facts.first_toolkit("osx-arm64") is None
 
 
 def test_the_abi_of_wheels_changed_with_2_7(facts):

@@ -9,8 +9,9 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from envforge.facts.drivers import where_of
 from envforge.facts.reading import Part, Row, rows
-from envforge.model import Build, Dotted
+from envforge.model import Build, ComputeCapability, Dotted
 
 
 class Companions:
@@ -62,15 +63,47 @@ class Companions:
     def serves(self, name: str, build: Build, python: str) -> bool | None:
         """Tell whether a companion exists for a build of torch and a Python; None when that is not known.
 
-        Of conda packages only the absence of any paired version is known.
+        Of conda packages only the absence of any paired version is known. An extension (flash-attn) is one wheel per
+        torch, CUDA, Python and C++ ABI; a companion that the default index has for one CUDA serves no other family.
         """
+        if build.sass == () and self.is_extension(name):
+            return False
+        if build.kind == "wheel" and (made := self._made_for(name, build, python)) is not None:
+            return made
         return self._serves(name, build.torch, build.kind, build.subdir, python)
+
+    def _made_for(self, name: str, build: Build, python: str) -> bool | None:
+        """Tell what CUDA decides: True or False for an extension, False for another family; else None."""
+        name = canonicalize_name(name)
+        if name in self._extensions:
+            return bool(build.cuda and self.extension(name, build.torch, build.cuda, python, build.subdir))
+        if build.source != "pypi" or build.cuda is None:
+            return None
+        built = {
+            self._wheels.get(name, {}).get(each, {}).get("built") for each in self.versions(build.torch, name) or ()
+        }
+        majors = {word.removeprefix("cu")[:2] for word in built if word and word.startswith("cu")}
+        return False if majors and None not in built and str(build.cuda.major) not in majors else None
+
+    @cached_property
+    def _extensions(self) -> frozenset[str]:
+        return frozenset(row["name"] for row in rows(self._parts["companions"], "extensions"))
+
+    @cached_property
+    def _bounds(self) -> Mapping[str, tuple[SpecifierSet, ...]]:
+        found: dict[str, list[SpecifierSet]] = {}
+        for row in rows(self._parts["companions"], "requirements"):
+            found.setdefault(row["name"], []).append(SpecifierSet(row.get("torch", "")))
+        return {name: tuple(bounds) for name, bounds in found.items()}
 
     @lru_cache(maxsize=4096)  # noqa: B019 - facts live as long as the program
     def _serves(self, name: str, torch: Version, kind: str, subdir: str, python: str) -> bool | None:
         versions = self.versions(torch, name)
-        if versions is None or not versions:
-            return None if versions is None else False
+        if versions is None:
+            bounds = self._bounds.get(canonicalize_name(name), ())
+            return False if bounds and not any(torch in bound for bound in bounds) else None
+        if not versions:
+            return False
         if kind == "conda":
             return None
         known = [self.pythons(name, version, subdir) for version in versions]
@@ -93,12 +126,24 @@ class Companions:
         found = [row["versions"].split() for row in table if _built(row, torch, cuda, python, subdir)]
         return tuple(version for versions in found for version in versions) if table else None
 
-    def extension_capability(self, name: str, version: str) -> str | None:
-        """Give the least compute capability that a release of an extension has code for, ``8.0``."""
-        for row in rows(self._parts["companions"], "capabilities"):
-            if row["name"] == canonicalize_name(name) and version.startswith(row["versions"]):
-                return str(row["capability"])
-        return None
+    def extension_floor(self, name: str, build: Build, python: str) -> tuple[ComputeCapability, str] | None:
+        """Give the least compute capability of an extension's releases for a build, and its source; None if unknown.
+
+        Of conda packages the newest line of releases is meant.
+        """
+        name = canonicalize_name(name)
+        lines = [row for row in rows(self._parts["companions"], "capabilities") if row["name"] == name]
+        if build.kind == "wheel" and build.cuda is not None:
+            made = self.extension(name, build.torch, build.cuda, python, build.subdir) or ()
+            lines = [row for row in lines if any(version.startswith(row["versions"]) for version in made)]
+        if not lines:
+            return None
+        row = lines[-1]
+        return ComputeCapability.parse(row["capability"]), where_of("companions", f"{name} {row['versions']}", row)
+
+    def is_extension(self, name: str) -> bool:
+        """Tell whether a companion is compiled against one torch, CUDA, Python and C++ ABI, and published apart."""
+        return canonicalize_name(name) in self._extensions
 
 
 def _has(words: tuple[str, ...], python: str) -> bool:

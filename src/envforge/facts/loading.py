@@ -13,7 +13,7 @@ from packaging.version import Version
 from envforge.facts.builds import builds_of, wheel_abi
 from envforge.facts.cards import Cards
 from envforge.facts.companions import Companions
-from envforge.facts.drivers import Drivers, python_of
+from envforge.facts.drivers import Drivers, python_of, where_of
 from envforge.facts.kernels import Kernels
 from envforge.facts.nouns import Architecture, Branch, Card, Peak, PythonMinor
 from envforge.facts.reading import Part, rows
@@ -139,6 +139,13 @@ class Facts:
     def peak(self, name: str) -> Peak | None:
         """Give the peak rates of a card by NVML's name."""
         return self.cards.peak(name)
+
+    def first_toolkit(self, subdir: str) -> tuple[Dotted, str] | None:
+        """Give the first CUDA for which conda-forge has nvcc and headers on a platform, and its source."""
+        found = (row for row in rows(self._parts["conda_forge"], "toolkit") if row["on"] == subdir)
+        if row := next(found, None):
+            return Dotted(row["first"]), where_of("conda_forge", f"toolkit {subdir}", row)
+        return None
 
     def cxx11_abi(self, build: Build) -> bool | None:
         """Tell whether a Linux wheel was built with the new C++ ABI; conda builds say nothing here."""

@@ -46,6 +46,7 @@ _ON_SPEC: dict[str, Callable[[Spec, str | None], Spec]] = {
     "sources": lambda spec, to: replace(spec, sources=(*spec.sources, *filter(None, [to]))),
     "with": lambda spec, to: replace(spec, companions=tuple(each for each in spec.companions if each != to)),
     "needs": lambda spec, to: replace(spec, needs=Needs()),
+    "toolkit": lambda spec, to: replace(spec, toolkit=False),
     "exclude-newer": lambda spec, to: replace(spec, exclude_newer=to),
 }
 

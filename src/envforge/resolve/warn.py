@@ -52,6 +52,13 @@ def _build(candidate: Candidate, ruling: Ruling, facts: Facts) -> Iterator[Warne
     if known and known.eol < facts.dated:
         text = f"Python {candidate.python} has had no fixes since {known.eol}"
         yield Warned(code="eol-python", text=text, where=(known.where,))
+    for name in ruling.spec.companions:
+        if build.kind == "wheel" and facts.companions.is_extension(name):
+            text = (
+                f"{name} has a wheel for exactly {named(build)} on Python {candidate.python}, but beside its releases, "
+                "on no index: name it by its URL in `wheels`"
+            )
+            yield Warned(code="extension-apart", text=text)
     if on_gpu(build):
         yield from _on_gpu(candidate, ruling, facts)
     elif policy_of(ruling.spec) != "none" and any(has_gpus(machine) for machine in ruling.machines):

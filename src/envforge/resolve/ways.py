@@ -50,7 +50,8 @@ def ways(inquiry: Inquiry, ruling: Ruling, mask: int | None = None) -> tuple[Way
 
 
 def _way(inquiry: Inquiry, ruling: Ruling, rules: tuple[Ruled, ...], members: int) -> Way | None:
-    candidate = ruling.candidate(ruling.wished(members))
+    runs_well = all(rule.owner in ("spec", "source") for rule in rules)
+    candidate = ruling.candidate(ruling.best(members) if runs_well else ruling.wished(members))
     changes = tuple(change for rule in rules if (change := rule.change(candidate)))
     if len(changes) < len(rules):
         return Way(rules=rules, aimed_at=candidate, gets=candidate, changes=())
@@ -61,8 +62,12 @@ def _way(inquiry: Inquiry, ruling: Ruling, rules: tuple[Ruled, ...], members: in
 
 
 def ways_out(inquiry: Inquiry, ruling: Ruling) -> tuple[WayOut, ...]:
-    """Give every smallest way out of a conflict."""
-    return tuple(way.told() for way in ways(inquiry, ruling))
+    """Give every smallest way out of a conflict; two that are one action with one result are said once."""
+    said: dict[tuple[str, Candidate], WayOut] = {}
+    for way in ways(inquiry, ruling):
+        told = way.told()
+        said.setdefault((told.hint, told.gets), told)
+    return tuple(said.values())
 
 
 def unlocks(inquiry: Inquiry, ruling: Ruling, best: int, mask: int) -> tuple[WayOut, ...]:

@@ -17,9 +17,10 @@ from envforge.resolve.constraints.kernels import KernelCoverage
 from envforge.resolve.constraints.needs import EnoughGpus
 from envforge.resolve.constraints.pins import CudaPin, NotNewer, PythonPin, SourcePin, TorchPin
 from envforge.resolve.constraints.policy import GpuPolicy, policy_of
-from envforge.resolve.constraints.source import CompanionExists, PythonServed, SourceAnswers
+from envforge.resolve.constraints.source import CompanionExists, ExtensionRuns, PythonServed, SourceAnswers
 from envforge.resolve.constraints.stated import SpokenCuda
 from envforge.resolve.constraints.system import GlibcFloor, JetsonBuild, Platform
+from envforge.resolve.constraints.toolkit import ToolkitExists, ToolkitTargets
 
 __all__ = [
     "Change",
@@ -68,6 +69,8 @@ def _of_spec(spec: Spec, facts: Facts) -> Iterator[Ruled]:
     yield SourcePin(sources=spec.sources, where=(spec.where("sources"),))
     if spec.exclude_newer:
         yield NotNewer(day=spec.exclude_newer, facts=facts, where=(spec.where("exclude-newer"),))
+    if spec.toolkit:
+        yield ToolkitExists(channels=spec.channels, facts=facts, where=(spec.where("toolkit"),))
     for name in spec.companions:
         yield CompanionExists(companion=name, facts=facts, where=(spec.where("with"),))
 
@@ -87,6 +90,7 @@ def of_machine(
     yield GpuPolicy(policy=policy, has_gpus=has_gpus(machine), hosts=hosts, where=(spec.where("gpu"),))
     if spec.needs != type(spec.needs)():
         yield EnoughGpus.of(spec.needs, _sizes(machine, facts), hosts=hosts, where=(spec.where("needs"),))
+    yield from _of_what_is_compiled(spec, machine, facts, hosts)
     yield PythonServed(
         unasked=unasked_channels(spec, offers),
         channels=channel_pythons(spec, offers, _on_conda_forge(facts, machine.subdir)),
@@ -94,6 +98,18 @@ def of_machine(
         wheels_alone=wheels_alone(spec),
         hosts=hosts,
     )
+
+
+def _of_what_is_compiled(spec: Spec, machine: Machine, facts: Facts, hosts: tuple[str, ...]) -> Iterator[Ruled]:
+    """Give the rules of what the spec compiles (``toolkit``), or takes compiled (extensions), for each card."""
+    tegra, written = is_tegra(machine, facts), (spec.where("toolkit"),)
+    extensions = [name for name in spec.companions if facts.companions.is_extension(name)]
+    for card, capability in _cards(machine, facts):
+        if spec.toolkit:
+            yield ToolkitTargets(card=card, capability=capability, tegra=tegra, facts=facts, hosts=hosts, where=written)
+        for name in extensions:
+            where = (spec.where("with"),)
+            yield ExtensionRuns(companion=name, card=card, capability=capability, facts=facts, hosts=hosts, where=where)
 
 
 def machine_rules(machine: Machine, facts: Facts, hosts: tuple[str, ...] = ()) -> Iterator[Ruled]:
@@ -124,9 +140,8 @@ def overrides(machine: Machine) -> Mapping[str, str]:
 def _of_cards(machine: Machine, facts: Facts, hosts: tuple[str, ...]) -> Iterator[Ruled]:
     if has_gpus(machine) is None:
         yield KernelCoverage(card="an unknown GPU", capability=None, speaks=None, facts=facts, hosts=hosts)
-    cards = {(gpu.name or "an unnamed GPU", capability_of(gpu, facts)) for gpu in machine.gpus or ()}
-    tegra = is_tegra(machine, facts)
-    for card, capability in sorted(cards, key=str):
+    cards, tegra = _cards(machine, facts), is_tegra(machine, facts)
+    for card, capability in cards:
         known = facts.architecture(capability) if capability else None
         yield KernelCoverage(
             card=card,
@@ -141,6 +156,12 @@ def _of_cards(machine: Machine, facts: Facts, hosts: tuple[str, ...]) -> Iterato
         )
         if isinstance(machine.driver, Driver) and known and not tegra:
             yield from _of_card(machine.driver, card, known, hosts)
+
+
+def _cards(machine: Machine, facts: Facts) -> list[tuple[str, ComputeCapability | None]]:
+    """Give each kind of card of a machine once, by name."""
+    kinds = {(gpu.name or "an unnamed GPU", capability_of(gpu, facts)) for gpu in machine.gpus or ()}
+    return sorted(kinds, key=str)
 
 
 def _of_card(driver: Driver, card: str, known: Architecture, hosts: tuple[str, ...]) -> Iterator[Ruled]:

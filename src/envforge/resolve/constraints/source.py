@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import field
 from typing import ClassVar
 
 from envforge.facts import Facts
-from envforge.model import Build, Candidate, Owner, value
-from envforge.resolve.constraints.base import Change, Ruled, named
+from envforge.model import Build, Candidate, ComputeCapability, Owner, value
+from envforge.resolve.constraints.base import Change, Ruled, named, on_gpu
 
 NOT_ASKED = "not asked: "
 
@@ -106,6 +107,14 @@ class CompanionExists(Ruled):
     def why(self, candidate: Candidate, /) -> str:
         return f"no {self.companion} is known for {_label(candidate.build)} on Python {candidate.python}"
 
+    def why_all(self, candidates: Sequence[Candidate], /) -> str:
+        return self.why(candidates[0]) if len(candidates) == 1 else f"no {self.companion} is known for any of them"
+
+    def praise(self, candidate: Candidate, /) -> str | None:
+        if candidate.build.kind == "wheel":
+            return None
+        return f"{self.companion}: conda's own metadata pairs it when this is locked"
+
     def fix(self, candidate: Candidate, /) -> str:
         return f"leave {self.companion} out of `with`"
 
@@ -114,6 +123,47 @@ class CompanionExists(Ruled):
 
     def __str__(self) -> str:
         return f"the spec asks for {self.companion}"
+
+
+@value
+class ExtensionRuns(Ruled):
+    """An extension has code for one card: its releases name the least compute capability that they serve."""
+
+    rule: ClassVar[str] = "extension"
+    owner: ClassVar[Owner] = "card"
+    reads: ClassVar = "candidate"
+
+    companion: str
+    card: str
+    capability: ComputeCapability | None
+    facts: Facts = field(compare=False, repr=False)
+
+    def allows(self, candidate: Candidate, /) -> bool | None:
+        least = self._least(candidate)
+        if least is None or on_gpu(candidate.build) is False:
+            return True
+        return None if self.capability is None else self.capability >= least[0]
+
+    def _least(self, candidate: Candidate) -> tuple[ComputeCapability, str] | None:
+        return self.facts.companions.extension_floor(self.companion, candidate.build, candidate.python)
+
+    def why(self, candidate: Candidate, /) -> str:
+        least = self._least(candidate)
+        there = self.capability.sm if self.capability else "capability unknown"
+        return f"{self.companion} needs {least[0].sm if least else 'a newer GPU'} or newer, {self.card} is {there}"
+
+    def fix(self, candidate: Candidate, /) -> str:
+        return f"leave {self.companion} out of `with`"
+
+    def change(self, candidate: Candidate, /) -> Change | None:
+        return Change(on="spec", key="with", to=self.companion)
+
+    def provenance(self, candidate: Candidate, /) -> tuple[str, ...]:
+        least = self._least(candidate)
+        return (least[1],) if least else ()
+
+    def __str__(self) -> str:
+        return f"{self.card} must be new enough for {self.companion}"
 
 
 def _label(build: Build) -> str:
