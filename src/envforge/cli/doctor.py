@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,12 +14,13 @@ from envforge.cli.asking import find_interpreter, identified, named_machines
 from envforge.cli.common import Answer, Machines, MaybeEnvironment, Name, Prefix, Talk, command
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.cli.overlays import facts_here
-from envforge.errors import UsageError
+from envforge.errors import DiskFailed, UsageError
 from envforge.facts import Facts
 from envforge.model import Crashed, Environment, Finding, Machine, Patient, Rule, Skipped, Undetermined
 from envforge.report.doctor import doctor_page, doctor_shape
 from envforge.report.facts import table
 from envforge.report.page import Page
+from envforge.report.sections import sections
 
 Found = Finding | Skipped | Crashed | Undetermined
 ORDER = ("info", "advisory", "degraded", "blocker")
@@ -58,6 +60,14 @@ Skip = Annotated[
 ListRules = Annotated[bool, typer.Option("--list", envvar="ENVFORGE_DOCTOR_LIST", help="List the rules, and stop.")]
 Least = Annotated[FailOn, typer.Option("--fail-on", envvar="ENVFORGE_FAIL_ON", help="Exit 1 from this severity on.")]
 
+Junit = Annotated[
+    Path | None, typer.Option("--junit", envvar="ENVFORGE_JUNIT", metavar="FILE", help="Write JUnit XML too.")
+]
+GitHub = Annotated[
+    bool,
+    typer.Option("--github", envvar="ENVFORGE_GITHUB", help="Write GitHub annotations to stderr, as on GitHub itself."),
+]
+
 
 @command(
     examples=(
@@ -65,6 +75,7 @@ Least = Annotated[FailOn, typer.Option("--fail-on", envvar="ENVFORGE_FAIL_ON", h
         "envforge doctor vision --for multi-gpu",
         "envforge doctor --python .venv/bin/python",
         "envforge doctor --machine colleague.yaml -v",
+        "envforge doctor --fail-on blocker --junit doctor.xml",
         "envforge doctor --json | jq '.data.findings[].id'",
     )
 )
@@ -80,10 +91,13 @@ def doctor(
     skip: Skip = None,
     list_rules: ListRules = False,
     fail_on: Least = FailOn.DEGRADED,
+    junit: Junit = None,
+    github: GitHub = False,
 ) -> Answer:
     """Say what is wrong with this machine or an environment, causes first, with what to do; change nothing.
 
-    With `--machine` it reads a recording of another machine. Exit 0 well, 1 a finding, 3 undetermined.
+    With `--machine` it reads a recording of another machine. Exit 0 well, 1 a finding, 3 undetermined. On GitHub,
+    findings become annotations.
     """
     from envforge.doctor import examine, load_known, load_rules, verdict
 
@@ -96,9 +110,11 @@ def doctor(
     opened = frozenset(each.value for each in purpose or ())
     answers = tuple(examine(patient, rules, opened, load_known(facts)))
     said, distro = verdict(answers, len(rules)), (patient.machine.os or "").split(" ")[0] or None
+    _hand_on(answers, rules, patient, junit, github)
+    chapters = sections(patient, rules, answers)
     return Answer(
         data=doctor_shape(said, answers),
-        page=lambda: doctor_page(said, answers, distro=distro, verbose=talk.verbose > 0),
+        page=lambda: doctor_page(said, answers, chapters=chapters, distro=distro, verbose=talk.verbose > 0),
         exit=_exit(said, answers, fail_on),
     )
 
@@ -157,6 +173,23 @@ def _patient(talk: Talk, machine: Machine, found: Environment | None, python: Pa
         talk.warn(f"the environment could not be looked into: {told.error}")
     value = told.value if told and not told.error else None
     return Patient(machine=machine, environment=value, smoke=found.verified if found else None)
+
+
+def _hand_on(
+    answers: tuple[Found, ...], rules: tuple[Rule, ...], patient: Patient, path: Path | None, github: bool
+) -> None:
+    """Write JUnit where it was asked for, and annotations on GitHub."""
+    if path:
+        from envforge.report.junit import doctor_junit
+
+        try:
+            path.write_text(doctor_junit(answers, rules, patient.machine.name), encoding="utf-8")
+        except OSError as error:
+            raise DiskFailed(f"`{path}` cannot be written: {error.strerror}", (str(path),)) from error
+    if github or os.environ.get("GITHUB_ACTIONS") == "true":
+        from envforge.report.github import answer_annotations
+
+        sys.stderr.writelines(f"{line}\n" for line in answer_annotations(answers))
 
 
 def _exit(said: str, answers: tuple[Found, ...], least: FailOn) -> int:

@@ -2,13 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from envforge.errors import EnvforgeError
-from envforge.model import CheckResult, SmokeReport
+from envforge.model import Answer, CheckResult, Crashed, Finding, SmokeReport, Undetermined
 from envforge.report.errors import every
 
 LEVELS = {"fail": "error", "inconclusive": "warning"}
+
+SEVERITIES = {"blocker": "error", "degraded": "warning", "advisory": "notice", "info": "notice"}
+
+
+def answer_annotations(answers: Iterable[Answer]) -> Iterator[str]:
+    """Give one annotation for each finding of the doctor, with its first remedies, and for what stays undetermined."""
+    for each in answers:
+        if isinstance(each, Finding):
+            steps = (step.text + (f": {step.run}" if step.run else "") for step in each.remedy[:2])
+            text = "\n".join((each.says, *(f"hint: {step}" for step in steps)))
+            yield _annotation(SEVERITIES[each.severity], f"envforge doctor: {each.id} ({each.certainty})", text)
+        elif isinstance(each, Undetermined):
+            text = "\n".join((", ".join(each.codes), *each.questions))
+            yield _annotation("warning", "envforge doctor: undetermined", text)
+        elif isinstance(each, Crashed):
+            yield _annotation("warning", f"envforge doctor: {each.id} is broken", each.error)
 
 
 def result_annotations(report: SmokeReport) -> Iterator[str]:

@@ -1,11 +1,14 @@
-"""Check results -> JUnit XML, as CI systems read it."""
+"""Check results and the doctor's answers -> JUnit XML, as CI systems read it."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
 
-from envforge.model import CheckResult, SmokeReport
+from envforge.model import Answer, CheckResult, Crashed, Finding, Rule, Skipped, SmokeReport, Undetermined
+
+FAULTS = ("blocker", "degraded")
 
 
 def junit(report: SmokeReport) -> str:
@@ -25,6 +28,41 @@ def junit(report: SmokeReport) -> str:
         suite.set("timestamp", report.when)
     for result in report.results:
         _case(suite, result)
+    return _written(suite)
+
+
+def doctor_junit(answers: Sequence[Answer], rules: Sequence[Rule], machine: str) -> str:
+    """Write one case for each rule: a fault fails it, what was found beside is its output; undetermined is an error."""
+    by_id: Mapping[str, Answer] = {each.id: each for each in answers if not isinstance(each, Undetermined)}
+    suite = ElementTree.Element("testsuite", name="envforge doctor", hostname=machine)
+    for rule in rules:
+        case = ElementTree.SubElement(suite, "testcase", classname=f"envforge.doctor.{rule.area}", name=rule.id)
+        _answered(case, by_id.get(rule.id))
+    for each in answers:
+        if isinstance(each, Undetermined):
+            case = ElementTree.SubElement(suite, "testcase", classname="envforge.doctor", name="undetermined")
+            text = f"{', '.join(each.codes)}: {' '.join(each.questions)}"
+            ElementTree.SubElement(case, "error", message=_printable(text), type="undetermined")
+    counts = Counter(child.tag for case in suite for child in case)
+    suite.set("tests", str(len(suite)))
+    for name, tag in (("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
+        suite.set(name, str(counts[tag]))
+    return _written(suite)
+
+
+def _answered(case: ElementTree.Element, answer: Answer | None) -> None:
+    if isinstance(answer, Finding) and answer.severity in FAULTS:
+        tag = ElementTree.SubElement(case, "failure", message=_printable(answer.says), type=answer.severity)
+        tag.text = _printable("\n".join(answer.evidence))
+    elif isinstance(answer, Finding):
+        ElementTree.SubElement(case, "system-out").text = _printable(answer.says)
+    elif isinstance(answer, Skipped):
+        ElementTree.SubElement(case, "skipped", message=f"no reading of {', '.join(answer.missing)}")
+    elif isinstance(answer, Crashed):
+        ElementTree.SubElement(case, "error", message=_printable(answer.error), type="crashed")
+
+
+def _written(suite: ElementTree.Element) -> str:
     ElementTree.indent(suite)
     return ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
 

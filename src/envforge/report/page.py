@@ -8,7 +8,7 @@ from typing import Literal
 
 from envforge.model import value
 
-Style = Literal["", "title", "good", "bad", "warn", "quiet", "code", "strong"]
+Style = Literal["", "title", "good", "bad", "warn", "quiet", "code", "strong", "rule"]
 Span = tuple[Style, str]
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from textwrap import TextWrapper
 from typing import IO, TYPE_CHECKING, Literal
 
+from envforge.report.links import rules_page, speaks_links
 from envforge.report.page import Line, Page, Span
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ STYLES = {
     "quiet": "dim",
     "code": "cyan",
     "strong": "bold",
+    "rule": "dim",
 }
 ASCII = str.maketrans(
     {"•": "-", "✓": "+", "✗": "x", "→": "->", "…": "...", "—": "-", "–": "-", "×": "x", "≥": ">=", "≤": "<=", "│": "|"}
@@ -78,17 +80,21 @@ def show(page: Page, stream: IO[str], when: When = "auto", environ: Mapping[str,
     """Write a page to a stream, wrapped to its width."""
     out = console(stream, when, environ)
     plain = not speaks_unicode(stream)
+    rules = rules_page() if speaks_links(stream, environ) else None
     for line in page:
-        for text in wrap(line, out, ascii_only=plain):
+        for text in wrap(line, out, ascii_only=plain, rules=rules):
             out.print(text, soft_wrap=True)
 
 
-def wrap(line: Line, out: Console, *, ascii_only: bool = False) -> list[Text]:
-    """Lay one line out: label at the indent, body beside it, a word longer than the line left whole."""
+def wrap(line: Line, out: Console, *, ascii_only: bool = False, rules: str | None = None) -> list[Text]:
+    """Lay one line out: label at the indent, body beside it, a word longer than the line left whole.
+
+    ``rules`` is the page that ids of rules link to.
+    """
     from rich.text import Text
 
     left = line.indent + line.width
-    body = styled(line.body, ascii_only=ascii_only)
+    body = styled(line.body, ascii_only=ascii_only, rules=rules)
     width = max(LEAST_WIDTH, out.width - left)
     pieces = [piece for each in body.split() for piece in ([each] if line.whole else broken(each, width))]
     label = styled(line.label, ascii_only=ascii_only)
@@ -114,7 +120,7 @@ def broken(text: Text, width: int) -> list[Text]:
     return list(text.divide(offsets))
 
 
-def styled(parts: tuple[Span, ...], *, ascii_only: bool) -> Text:
+def styled(parts: tuple[Span, ...], *, ascii_only: bool, rules: str | None = None) -> Text:
     """Turn spans into rich's text."""
     from rich.text import Text
 
@@ -122,4 +128,7 @@ def styled(parts: tuple[Span, ...], *, ascii_only: bool) -> Text:
         text = CONTROL.sub("", text)
         return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
 
-    return Text.assemble(*((fit(text), STYLES.get(style, "")) for style, text in parts))
+    def look(style: str, text: str) -> str:
+        return f"{STYLES[style]} link {rules}#{text}" if rules and style == "rule" else STYLES.get(style, "")
+
+    return Text.assemble(*((fit(text), look(style, text)) for style, text in parts))
