@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from envforge.errors import EngineFailed, Unsatisfiable
-from envforge.run import Child, in_child, run
+from envforge.run import Child, Worker, in_child, run
 
 
 def test_a_program_gives_its_output_and_status():
@@ -148,3 +148,44 @@ def test_lines_of_stderr_are_told_as_they_come_and_kept():
     code = "import sys; print('out'); print('one', file=sys.stderr); print('two', file=sys.stderr)"
     done = run([sys.executable, "-c", code], deadline_s=20, tell=told.append)
     assert (["one", "two"], "out\n", "one\ntwo\n") == (told, done.stdout, done.stderr)
+
+
+def told_pid(first, send):
+    send(first)
+    return os.getpid()
+
+
+def raises(send):
+    raise Unsatisfiable("no set of packages")
+
+
+def sleeps(send):
+    time.sleep(60)
+
+
+def test_a_worker_does_one_job_after_another_in_one_child():
+    worker, heard = Worker(lambda: None), []
+    pids = {worker.do(told_pid, number, deadline_s=10, emit=heard.append) for number in (1, 2)}
+    worker.end()
+    assert ([1, 2], 1, False) == (heard, len(pids), os.getpid() in pids)
+
+
+@pytest.mark.parametrize(("job", "wanted"), [(raises, Unsatisfiable), (sleeps, EngineFailed)])
+def test_a_worker_whose_job_fails_is_gone(job, wanted):
+    worker = Worker(lambda: None)
+    pid = worker.do(told_pid, 1, deadline_s=10)
+    with pytest.raises(wanted):
+        worker.do(job, deadline_s=0.5)
+    assert not os.path.exists(f"/proc/{pid}")  # noqa: PTH110
+
+
+def test_a_worker_that_cannot_prepare_says_why():
+    worker = Worker(lambda: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        worker.do(told_pid, 1, deadline_s=10)
+
+
+def test_a_large_job_arrives_whole():
+    worker = Worker(lambda: None)
+    assert worker.do(told_pid, "x" * 3_000_000, deadline_s=20) > 0
+    worker.end()

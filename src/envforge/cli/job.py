@@ -68,6 +68,10 @@ def begin(
     spec = replace(spec, name=name) if name else spec
     dirs, clock, facts = find_dirs(), Clock(), facts_here()
     where = choose_prefix(dirs, spec.name, prefix)
+    if not where.exists():
+        from envforge.engines.standing import warm_up
+
+        warm_up()
     with clock("detect"):
         here = this_machine()
         wanted = read_machines(machines, spec, target, facts) if machines or target else (here,)

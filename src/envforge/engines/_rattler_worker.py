@@ -33,6 +33,11 @@ class Caches:
     offline: bool = False
 
 
+def load() -> None:
+    """Import rattler, so that the jobs to come need not."""
+    import rattler  # noqa: F401
+
+
 def make_gateway(caches: Caches) -> Any:
     """Make a gateway with rattler's own client: retries, credentials, proxies, mirrors of its configuration."""
     from rattler import Client, Gateway, SourceConfig

@@ -17,9 +17,9 @@ from envforge.engines import index as wheels
 from envforge.engines._rattler_worker import Caches, make_gateway, names_of, query
 from envforge.engines.places import TORCH_INDEX, channel_url, local_path, without_credentials
 from envforge.engines.settings import Settings
+from envforge.engines.standing import do
 from envforge.errors import EngineFailed, EnvforgeError
-from envforge.model import Offer, value
-from envforge.run import in_child
+from envforge.model import Emit, Offer, value
 
 Kind = Literal["channel", "index", "links", "either"]
 DEADLINE_S = 30.0
@@ -107,12 +107,18 @@ def ask_sources(
         return ()
     caches = Caches(repodata=cache / "repodata", packages=cache / "pkgs", offline=offline)
     try:
-        return in_child(
-            lambda _: asyncio.run(_ask_all(asked, subdir, settings, caches, deadline_s)),
-            deadline_s=deadline_s + GRACE_S,
+        offers: tuple[Offer, ...] = do(
+            _ask, tuple(asked), subdir, settings, caches, deadline_s, deadline_s=deadline_s + GRACE_S
         )
     except EngineFailed as error:
         return tuple(Offer(source=each.source, error=error.message, took_s=deadline_s) for each in asked)
+    return offers
+
+
+def _ask(
+    asked: Sequence[Question], subdir: str, settings: Settings, caches: Caches, deadline_s: float, _: Emit
+) -> tuple[Offer, ...]:
+    return asyncio.run(_ask_all(asked, subdir, settings, caches, deadline_s))
 
 
 async def _ask_all(

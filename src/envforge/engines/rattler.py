@@ -8,9 +8,9 @@ from pathlib import Path
 
 from envforge.engines._rattler_worker import Caches, install_locked, solve_plan
 from envforge.engines.failures import unreachable
+from envforge.engines.standing import dismiss, do
 from envforge.errors import DiskFailed, EngineFailed
 from envforge.model import Emit, Locked, Plan
-from envforge.run import in_child
 
 DEADLINE_S = 120.0
 GRACE_S = 5.0
@@ -48,15 +48,14 @@ class RattlerEngine:
         """
         self._make_caches()
         try:
-            return in_child(
-                lambda send: solve_plan(plan, self._caches, self._deadline_s, send),
-                deadline_s=self._deadline_s + GRACE_S,
-                emit=emit,
+            found: tuple[Locked, ...] = do(
+                solve_plan, plan, self._caches, self._deadline_s, deadline_s=self._deadline_s + GRACE_S, emit=emit
             )
         except EngineFailed as error:
             if isinstance(error.__cause__, TimeoutError):
                 raise unreachable(", ".join(plan.channels), f"no answer within {self._deadline_s:g} s") from None
             raise
+        return found
 
     def install(self, artefacts: tuple[Locked, ...], stage: Path, final: Path, emit: Emit, /) -> None:
         """Fill ``stage`` with packages that will live at ``final``; both become absolute.
@@ -66,7 +65,8 @@ class RattlerEngine:
         self._make_caches()
         conda = tuple(each for each in artefacts if each.kind == "conda")
         where, there = stage.absolute(), final.absolute()
-        in_child(lambda send: install_locked(conda, where, there, self._caches, self._deadline_s, send), emit=emit)
+        do(install_locked, conda, where, there, self._caches, self._deadline_s, emit=emit)
+        dismiss()
 
     def _make_caches(self) -> None:
         for folder in (self._caches.repodata, self._caches.packages):

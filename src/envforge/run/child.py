@@ -1,7 +1,4 @@
-"""The one way to start a program or a child: argv in, `Completed` out, a deadline always.
-
-A child that hangs in the kernel (state D) is left behind, never waited for without end.
-"""
+"""Forked children: for libraries that must not live in this process."""
 
 from __future__ import annotations
 
@@ -12,11 +9,9 @@ import pickle
 import select
 import signal
 import struct
-import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any, TypeVar
 
@@ -26,107 +21,6 @@ from envforge.model import value
 _T = TypeVar("_T")
 GRACE_S = 2.0
 PR_SET_PDEATHSIG = 1
-
-
-@value
-class Completed:
-    """How a program ended. ``returncode`` is negative for a signal, None when it had to be left behind."""
-
-    argv: tuple[str, ...]
-    returncode: int | None
-    stdout: str
-    stderr: str
-    took_s: float
-    timed_out: bool = False
-
-    @property
-    def ok(self) -> bool:
-        return self.returncode == 0 and not self.timed_out
-
-
-def run(
-    argv: Sequence[str],
-    *,
-    deadline_s: float,
-    env: Mapping[str, str] | None = None,
-    cwd: str | None = None,
-    stdin: str = "",
-    tell: Callable[[str], None] | None = None,
-) -> Completed:
-    """Run a program in its own session until it ends or the deadline passes; then kill its whole group.
-
-    ``tell`` gets each line of its stderr as it comes, from a thread. Never raises for a failing program; raises
-    EngineFailed when it cannot be started.
-    """
-    began = time.monotonic()
-    try:
-        child = subprocess.Popen(
-            [str(part) for part in argv],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            env=None if env is None else dict(env),
-            cwd=cwd,
-            start_new_session=True,
-        )
-    except OSError as error:
-        raise EngineFailed(f"`{argv[0]}` cannot be started: {error.strerror}", (str(argv[0]),)) from error
-    timed_out = False
-    listener = _Listener(child, tell) if tell else None
-    try:
-        out, err = child.communicate(stdin, timeout=deadline_s)
-    except subprocess.TimeoutExpired:
-        timed_out = True
-        out, err = _end(child)
-    except BaseException:
-        _end(child)
-        raise
-    return Completed(
-        argv=tuple(str(part) for part in argv),
-        returncode=child.returncode,
-        stdout=out,
-        stderr=listener.heard() if listener else err,
-        took_s=time.monotonic() - began,
-        timed_out=timed_out,
-    )
-
-
-class _Listener:
-    """Reads a child's stderr line by line, in place of ``communicate``."""
-
-    def __init__(self, child: subprocess.Popen[str], tell: Callable[[str], None]) -> None:
-        self._stream, child.stderr = child.stderr, None
-        self._lines: list[str] = []
-        self._tell = tell
-        self._thread = threading.Thread(target=self._listen, daemon=True)
-        self._thread.start()
-
-    def _listen(self) -> None:
-        with suppress(ValueError):
-            for line in self._stream or ():
-                self._lines.append(line)
-                self._tell(line.rstrip("\n"))
-
-    def heard(self) -> str:
-        """Give all that was heard once the child has ended; a grandchild that holds the pipe is not waited for."""
-        self._thread.join(GRACE_S)
-        if self._stream and not self._thread.is_alive():
-            self._stream.close()
-        return "".join(self._lines)
-
-
-def _end(child: subprocess.Popen[str]) -> tuple[str, str]:
-    """Interrupt the child's group, then kill it; give what it had printed."""
-    for sign in (signal.SIGINT, signal.SIGKILL):
-        with suppress(ProcessLookupError):
-            os.killpg(child.pid, sign)
-        try:
-            return child.communicate(timeout=GRACE_S)
-        except subprocess.TimeoutExpired:
-            continue
-    return "", ""
 
 
 def in_child(
@@ -160,24 +54,40 @@ class Child:
 
     def __init__(self, work: Callable[[Callable[[Any], None]], Any]) -> None:
         self._began = time.monotonic()
-        self._read_fd, write_fd = os.pipe()
+        read_fd, write_fd = os.pipe()
         parent = os.getpid()
         self._pid = os.fork()
         if self._pid == 0:
-            os.close(self._read_fd)
+            os.close(read_fd)
             _serve(work, write_fd, parent)
         os.close(write_fd)
+        self._pipe = os.fdopen(read_fd, "rb", buffering=0)
 
     def result(self, deadline_s: float | None, emit: Callable[[Any], None], *, grace_s: float = GRACE_S) -> Any:
         """Wait for the result until ``deadline_s`` after the start; raises as `in_child` does. Ends the child."""
         end = None if deadline_s is None else self._began + deadline_s
         try:
-            with os.fdopen(self._read_fd, "rb", buffering=0) as pipe:
-                return _listen(pipe, end, emit)
+            while True:
+                kind, payload = self.hear(end)
+                if kind == "result":
+                    return payload
+                if kind != "event":
+                    raise payload
+                emit(payload)
+        finally:
+            self.end(grace_s)
+
+    def hear(self, end: float | None) -> tuple[str, Any]:
+        """Give the next thing that the child says, until ``end`` (monotonic): event, result or error, and what.
+
+        Raises EngineFailed when it died or the time is over; the child is not ended then.
+        """
+        if self._pipe.closed:
+            raise EngineFailed("the worker was ended")
+        try:
+            return _receive(self._pipe, end)
         except EOFError:
             raise EngineFailed(f"the worker died ({_how_it_ended(self._pid)})") from None
-        finally:
-            _reap(self._pid, grace_s)
 
     def told(self, deadline_s: float, *, grace_s: float = 0.2) -> Told:
         """Wait likewise, and give all that was said; a hang or a death is an answer, not an exception."""
@@ -189,19 +99,10 @@ class Child:
             failed = error
         return Told(sent=tuple(sent), result=result, error=failed, took_s=time.monotonic() - self._began)
 
-    def end(self) -> None:
-        """Kill the child, if nobody has asked it yet and nobody will."""
-        _reap(self._pid, grace_s=0.2)
-
-
-def _listen(pipe: Any, end: float | None, emit: Callable[[Any], None]) -> Any:
-    while True:
-        kind, payload = _receive(pipe, end)
-        if kind == "result":
-            return payload
-        if kind != "event":
-            raise payload
-        emit(payload)
+    def end(self, grace_s: float = 0.2) -> None:
+        """Kill the child, if it is still there."""
+        self._pipe.close()
+        _reap(self._pid, grace_s)
 
 
 def _serve(work: Callable[[Callable[[Any], None]], Any], write_fd: int, parent: int) -> None:

@@ -1,0 +1,10 @@
+"""The one way to start a program or a child: argv in, `Completed` out, a deadline always.
+
+A child that hangs in the kernel (state D) is left behind, never waited for without end.
+"""
+
+from envforge.run.child import Child, Told, in_child
+from envforge.run.program import Completed, run
+from envforge.run.worker import Worker
+
+__all__ = ["Child", "Completed", "Told", "Worker", "in_child", "run"]
