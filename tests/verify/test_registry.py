@@ -14,7 +14,7 @@ from envforge_smoke.start import fault
 
 from envforge.errors import UsageError
 from envforge.model import CheckResult
-from envforge.verify import checks, codes, features, reported, select
+from envforge.verify import checks, codes, explain, features, reported, select
 from envforge.verify.judge import judge
 from envforge.verify.registry import floors, sources
 
@@ -159,3 +159,16 @@ def test_an_import_error_of_torchs_own_modules_is_told_from_no_torch():
         fault(ModuleNotFoundError("No module named 'typing_extensions'")),
         fault(ModuleNotFoundError("No module named 'torch._C'")),
     )
+
+
+def test_one_rule_has_one_layer_and_every_fault_of_the_stack_has_one():
+    layers = {code.rule: set() for code in codes().values() if code.rule}
+    for code in codes().values():
+        if code.rule:
+            layers[code.rule].add(code.layer)
+    assert {} == {rule: found for rule, found in layers.items() if len(found) > 1}
+    assert ("driver", "build", "libraries", "hardware", None) == tuple(
+        explain(name).layer
+        for name in ("driver-too-old-for-torch", "E_ARCH", "ld-library-path-cudnn", "E_SDC", "E_TIMEOUT")
+    )
+    assert None is explain("E_UNHEARD_OF")

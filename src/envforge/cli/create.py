@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
+from shlex import quote
+from typing import Annotated, Any
+
+import typer
 
 from envforge.cli.common import (
     Answer,
@@ -18,26 +21,39 @@ from envforge.cli.common import (
     Name,
     Offline,
     Prefix,
-    SpecFile,
     Talk,
     Target,
     Timeout,
     Yes,
     command,
 )
-from envforge.cli.fitting import lock_path, unserved
-from envforge.cli.footing import Footing, find_footing
+from envforge.cli.fitting import lock_path
+from envforge.cli.footing import Footing
+from envforge.cli.from_pack import FromPack, MaybeSpecFile, given
 from envforge.cli.job import Job, begin
-from envforge.cli.locking import Made, save_lock
-from envforge.cli.proving import EXITS, complaints, is_proven, prove
+from envforge.cli.locking import Made
+from envforge.cli.making import Done, make
+from envforge.cli.proving import EXITS, complaints
 from envforge.cli.talk import program_name
-from envforge.errors import EngineFailed
+from envforge.cli.trying import tries_shape
+from envforge.errors import UsageError
 from envforge.model import Choice, Conflict, Environment
-from envforge.provision import Place, Room, check_room, measure_room, provision, refuse_foreign, register, standing
+from envforge.provision import Place, Room, check_room, measure_room, refuse_foreign
 from envforge.report.create import created_page, would_create_page
 from envforge.report.page import Page, join
-from envforge.report.plan import plan_page
-from envforge.report.shapes import create_shape, plan_shape
+from envforge.report.plan import candidate_text, plan_page
+from envforge.report.shapes import candidate_shape, create_shape, plan_shape
+
+TryNext = Annotated[
+    int,
+    typer.Option(
+        "--try-next",
+        envvar="ENVFORGE_TRY_NEXT",
+        metavar="N",
+        min=0,
+        help="Where checks fail, take the next candidate, at most N times.",
+    ),
+]
 
 
 @command(
@@ -45,11 +61,14 @@ from envforge.report.shapes import create_shape, plan_shape
         "envforge create vision.yaml",
         "envforge create vision.yaml --prefix ./env --locked",
         "envforge create vision.yaml --dry-run --json",
+        "envforge create --from vision.tar",
+        "envforge create vision.yaml --try-next 2",
     )
 )
 def create(
     talk: Talk,
-    spec: SpecFile,
+    spec: MaybeSpecFile = None,
+    from_: FromPack = None,
     name: Name = None,
     prefix: Prefix = None,
     machine: Machines = None,
@@ -63,30 +82,35 @@ def create(
     offline: Offline = False,
     dry_run: DryRun = False,
     yes: Yes = False,
+    try_next: TryNext = 0,
     timeout: Timeout = None,
 ) -> Answer:
     """Make a proven environment from a spec: choose, lock, install, check; do nothing where it stands already.
 
     The lock beside the spec is used while it fits, and made anew when it does not. Exit 1 where nothing can serve,
-    or a check fails.
+    or a check fails: then the layer at fault is said, and the next candidate, which `--try-next` takes.
     """
-    job = begin(
+    if try_next and (locked or frozen):
+        raise UsageError("`--try-next` makes a new lock, which `--locked` and `--frozen` forbid")
+    source = given(spec, from_)
+    begun = begin(
         talk,
-        spec,
+        source.spec_file,
         engine,
         name=name,
         prefix=prefix,
         machines=machine,
         target=target,
         sources={"channels": channel, "indexes": index_url, "find_links": find_links},
-        offline=offline,
+        offline=offline or source.pack is not None,
         timeout_s=timeout,
     )
+    job = source.job(begun)
     refuse_foreign(Place.at(job.prefix))
-    footing = find_footing(job, locked=locked, frozen=frozen)
+    footing = source.footing(job, locked=locked, frozen=frozen)
     if isinstance(footing, Made):
         return _no_way(job, footing)
-    return _would_create(job, footing) if dry_run else _create(job, footing)
+    return _would_create(job, footing) if dry_run else _answer(job, make(job, footing, try_next))
 
 
 def _no_way(job: Job, made: Made) -> Answer:
@@ -120,64 +144,39 @@ def _would_create(job: Job, footing: Footing) -> Answer:
     return Answer(data=_shape(job, plan=_plan_shape(job, footing.choice, room)), page=page)
 
 
-def _create(job: Job, footing: Footing) -> Answer:
-    if footing.made:
-        save_lock(footing.lock, job.spec_file)
-    with job.clock("provision"):
-        stood = standing(job.prefix, footing.section)
-        room = None if stood else measure_room(footing.section, Place.at(job.prefix), job.packages)
-        environment = stood or _provision(job, footing)
-        _register(job, environment)
-    proven, checked = _prove(job, environment)
-    return _answer(job, footing, proven, room, changed=stood is None or checked)
-
-
-def _register(job: Job, environment: Environment) -> None:
-    """Have `list` find it; an environment is as good where that cannot be written down."""
-    try:
-        register(job.dirs.registry, environment, job.dirs.envs)
-    except EngineFailed as error:
-        job.talk.warn(f"`envforge list` will not show it: {error.message} (`{job.dirs.registry}`)")
-
-
-def _provision(job: Job, footing: Footing) -> Environment:
-    with job.talk.watching() as emit:
-        return provision(
-            footing.lock,
-            footing.section,
-            job.prefix,
-            engines=job.engines,
-            packages=job.packages,
-            emit=emit,
-            spec_origin=str(job.spec_file.absolute()),
-            timeout_s=job.timeout_s,
-        )
-
-
-def _prove(job: Job, environment: Environment) -> tuple[Environment, bool]:
-    """Check an environment where that has not been done; one for another machine is left to that machine."""
-    if is_proven(environment, job.here, job.spec):
-        return environment, False
-    why = None if job.machines == (job.here,) else unserved(environment.section, job.spec, job.here, job.facts)
-    if why:
-        job.talk.warn(f"not verified here: {why}; run `envforge verify {environment.prefix}` where it belongs")
-        return environment, False
-    with job.clock("verify"):
-        return prove(job.talk, environment, job.here, job.spec, job.timeout_s), True
-
-
-def _answer(job: Job, footing: Footing, environment: Environment, room: Room | None, *, changed: bool) -> Answer:
+def _answer(job: Job, done: Done) -> Answer:
+    environment, footing = done.environment, done.footing
     report = environment.verified
-    plan = _plan_shape(job, footing.choice, room)
+    plan = _plan_shape(job, footing.choice, done.room)
     lock = lock_path(job.spec_file)
     return Answer(
-        data=_shape(job, plan=plan, environment=environment, changed=changed),
+        data=_shape(job, plan=plan, environment=environment, done=done),
         page=lambda: created_page(
-            environment, lock, changed=changed, inside=job.prefix.parent == job.dirs.envs, program=program_name()
+            environment,
+            lock,
+            changed=done.changed,
+            inside=job.prefix.parent == job.dirs.envs,
+            program=program_name(),
+            tries=tuple((candidate_text(each.candidate), str(each)) for each in done.tries if each.failed),
         ),
         exit=EXITS[report.verdict] if report else 0,
-        errors=complaints(report) if report else (),
+        errors=complaints(report, _advice(job, done)) if report else (),
     )
+
+
+def _advice(job: Job, done: Done) -> tuple[str, ...]:
+    """Say what to do about a check that failed."""
+    tried = done.tries[-1]
+    hints = [f"`envforge doctor {quote(str(job.prefix))}` looks for the cause"]
+    if done.following:
+        where = f"-n {job.prefix.name}" if job.prefix.parent == job.dirs.envs else f"-p {quote(str(job.prefix))}"
+        again = f"`envforge create {quote(str(job.spec_file))} {where} --try-next 1`"
+        hints.append(f"{again} would take {candidate_text(done.following)}")
+    elif tried.failed and not tried.may_yield:
+        hints.append("another build of torch would fail just the same, so none is offered")
+    elif tried.failed:
+        hints.append("no other build that the spec allows is left to try")
+    return tuple(hints)
 
 
 def _plan_shape(job: Job, outcome: Choice | Conflict, room: Room | None = None) -> dict[str, Any]:
@@ -192,15 +191,17 @@ def _plan_shape(job: Job, outcome: Choice | Conflict, room: Room | None = None) 
 
 
 def _shape(
-    job: Job, *, plan: dict[str, Any], environment: Environment | None = None, changed: bool = False
+    job: Job, *, plan: dict[str, Any], environment: Environment | None = None, done: Done | None = None
 ) -> dict[str, Any]:
-    return create_shape(
+    shape = create_shape(
         name=job.spec.name,
         prefix=str(job.prefix),
-        changed=changed,
+        changed=done is not None and done.changed,
         plan=plan,
         lock=str(lock_path(job.spec_file)),
         engine=environment.engine if environment else job.engines.conda.name,
         verify=environment.verified if environment else None,
         took_s=job.clock.took_s,
     )
+    following = candidate_shape(done.following) if done and done.following else None
+    return {**shape, "tries": tries_shape(done.tries) if done else [], "next": following}

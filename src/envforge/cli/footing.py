@@ -76,4 +76,11 @@ def _make(job: Job, old: Lock | None) -> Footing | Made:
         build = section.candidate.build
         section = replace(section, target=f"{HERE}-{build.variant or build.torch}")
         made = replace(made, target=section.target, section=section)
-    return Footing(lock=join_lock(job.spec, job.facts, (made,), kept), section=section, made=made)
+    return footing_of(job, made, kept)
+
+
+def footing_of(job: Job, made: Made, kept: tuple[Section, ...] = ()) -> Footing:
+    """Stand on a section that was just made; sections of other targets stay in the lock."""
+    if made.section is None:
+        raise ValueError("a conflict is nothing to stand on")
+    return Footing(lock=join_lock(job.spec, job.facts, (made,), kept), section=made.section, made=made)

@@ -56,7 +56,7 @@ def make_section(job: Job, target: str, machines: tuple[Machine, ...]) -> Made:
         _refuse_silence(decision)
         return Made(target=target, decision=decision)
     with job.clock("lock"), job.talk.watching() as emit:
-        section, choice = _first_that_locks(job, target, decision, decision.outcome, emit)
+        section, choice = first_that_locks(job, target, decision, decision.outcome, emit)
     return Made(target=target, decision=replace(decision, outcome=choice), section=section)
 
 
@@ -70,7 +70,7 @@ def _refuse_silence(decision: Decision) -> None:
         raise Unreachable("none of the spec's sources could be asked", where, hints)
 
 
-def _first_that_locks(job: Job, target: str, decision: Decision, choice: Choice, emit: Emit) -> tuple[Section, Choice]:
+def first_that_locks(job: Job, target: str, decision: Decision, choice: Choice, emit: Emit) -> tuple[Section, Choice]:
     """Lock the best candidate that can be locked; the same complaint twice is not the candidate's fault."""
     failed: list[tuple[Candidate, EnvforgeError]] = []
     for candidate in _tries(choice, failed):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envforge.cli.talk import Talk
 from envforge.errors import EnvforgeError
-from envforge.model import ABSENT, Driver, Environment, Machine, Section, SmokeReport, Spec
+from envforge.model import ABSENT, CheckResult, Driver, Environment, Machine, Section, SmokeReport, Spec
 from envforge.provision import store_report
 from envforge.wire import digest, to_plain
 
@@ -56,20 +56,20 @@ def expectations(section: Section) -> dict[str, str]:
     return expected | ({"sass": " ".join(each.sm for each in build.sass)} if build.sass else {})
 
 
-def complaints(report: SmokeReport) -> tuple[NotProven, ...]:
-    """Say which checks failed, or could not tell, and what that means."""
+def complaints(report: SmokeReport, advice: tuple[str, ...]) -> tuple[NotProven, ...]:
+    """Say which checks failed, or could not tell, and what that means; the last one carries the advice."""
+    bad = [each for each in report.results if each.outcome == report.verdict and report.verdict != "pass"]
+    told = [_complaint(each) for each in bad]
+    return tuple(NotProven(*each, advice if each is told[-1] else ()) for each in told)
+
+
+def _complaint(result: CheckResult) -> tuple[str, tuple[str, ...]]:
     from envforge.verify import codes
 
-    meanings = codes()
-    bad = [each for each in report.results if each.outcome == report.verdict and report.verdict != "pass"]
-    return tuple(
-        NotProven(
-            f"check `{each.check}` {'failed' if each.outcome == 'fail' else 'could not tell'}: {_line(each.detail)}",
-            tuple(filter(None, (each.device, meanings[each.code].says if each.code and each.code in meanings else ""))),
-            ("`envforge doctor` looks for the cause",),
-        )
-        for each in bad
-    )
+    verb = "failed" if result.outcome == "fail" else "could not tell"
+    code = codes().get(result.code or "")
+    says = code.says if code else result.code
+    return f"check `{result.check}` {verb}: {_line(result.detail)}", tuple(filter(None, (result.device, says)))
 
 
 def _line(detail: str) -> str:

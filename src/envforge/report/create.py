@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from shlex import quote
 
-from envforge.model import Environment
-from envforge.report.page import Line, Page, command, join, prose, row, title
+from envforge.model import Environment, SmokeReport
+from envforge.report.page import Line, Page, command, item, join, prose, row, title
 from envforge.report.plan import candidate_text
 from envforge.report.verify import VERDICTS
 
@@ -14,11 +14,18 @@ LABELS = 8
 
 
 def created_page(
-    environment: Environment, lock: Path, *, changed: bool, inside: bool, program: str = "envforge"
+    environment: Environment,
+    lock: Path,
+    *,
+    changed: bool,
+    inside: bool,
+    program: str = "envforge",
+    tries: tuple[tuple[str, str], ...] = (),
 ) -> Page:
     """Say what stands where, whether it is proven, and how to be in it.
 
     ``inside``: it stands among the environments that are found by name. ``program`` is what starts envforge.
+    ``tries`` are the candidates whose checks failed, and why.
     """
     report = environment.verified
     style, words = VERDICTS[report.verdict] if report else ("warn", "not checked on this machine")
@@ -31,9 +38,13 @@ def created_page(
         row("prefix", str(environment.prefix), width=LABELS),
         row("lock", str(lock), width=LABELS),
     )
-    return join(
-        (head, *rows), (title("Use it"), *(command(line) for line in uses(environment, inside=inside, program=program)))
-    )
+    failed = [line for what, why in tries for line in (item(what, mark="✗", style="bad"), prose(why, indent=4))]
+    use = (title("Use it"), *(command(line) for line in uses(environment, inside=inside, program=program)))
+    return join((head, *rows), (title("Failed here"), *failed) if tries else (), use if _serves(report) else ())
+
+
+def _serves(report: SmokeReport | None) -> bool:
+    return report is None or report.verdict != "fail"
 
 
 def uses(environment: Environment, *, inside: bool, program: str) -> tuple[str, ...]:

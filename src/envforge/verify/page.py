@@ -31,9 +31,9 @@ def _lines() -> Iterator[str]:
         for check in checks().values():
             if check.tier == tier:
                 yield from _section(check)
-    yield "## Codes\n\n| code | means | reported as the doctor's rule |\n|---|---|---|"
+    yield "## Codes\n\n| code | means | at fault | reported as the doctor's rule |\n|---|---|---|---|"
     for code in codes().values():
-        yield f"| `{code.name}` | {code.says} | {f'`{code.rule}`' if code.rule else ''} |"
+        yield f"| `{code.name}` | {code.says} | {code.layer or ''} | {f'`{code.rule}`' if code.rule else ''} |"
     yield "\n## Words for `--require`\n\nThe name of any check, and:\n"
     for word, name in features().items():
         yield f"- `{word}`: `{name}`"

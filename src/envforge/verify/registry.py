@@ -15,6 +15,7 @@ from envforge.wire import read_yaml
 
 Tier = Literal["quick", "standard", "deep"]
 Scope = Literal["host", "device", "alone", "group"]
+Layer = Literal["driver", "build", "libraries", "hardware", "system"]
 TIERS: tuple[Tier, ...] = ("quick", "standard", "deep")
 
 
@@ -45,11 +46,15 @@ class Check:
 
 @value
 class Code:
-    """What a result's code means, and the doctor's rule with the same cause."""
+    """What a result's code means, the doctor's rule with the same cause, and the layer at fault.
+
+    ``layer`` is None where the code alone does not tell.
+    """
 
     name: str
     says: str
     rule: str | None = None
+    layer: Layer | None = None
 
 
 @cache
@@ -97,6 +102,12 @@ def reported(code: str | None) -> str | None:
     """Give the code that is reported: the doctor's rule where one has the same cause."""
     known = codes().get(code or "")
     return known.rule if known and known.rule else code
+
+
+def explain(code: str | None) -> Code | None:
+    """Find what a reported code stands for, by its own name or by the rule that it is reported as; None: unknown."""
+    known = codes()
+    return known.get(code or "") or next((each for each in known.values() if code and each.rule == code), None)
 
 
 def select(wanted: str | tuple[str, ...], require: Iterable[str] = ()) -> tuple[Check, ...]:

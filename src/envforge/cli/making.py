@@ -1,0 +1,97 @@
+"""Make an environment and check it; where checks fail, put the next candidate in its place."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from envforge.cli.fitting import unserved
+from envforge.cli.footing import Footing
+from envforge.cli.job import Job
+from envforge.cli.locking import save_lock
+from envforge.cli.proving import is_proven, prove
+from envforge.cli.trying import Try, find_next, take_next, try_of
+from envforge.errors import EngineFailed
+from envforge.model import Candidate, Environment, value
+from envforge.provision import Place, Room, measure_room, provision, read_environment, register, rollback, standing
+from envforge.report.plan import candidate_text
+
+
+@value
+class Done:
+    """What stands now: from which footing, whether anything changed, and every candidate that was tried."""
+
+    footing: Footing
+    environment: Environment
+    room: Room | None
+    changed: bool
+    tries: tuple[Try, ...]
+    following: Candidate | None = None
+
+
+def make(job: Job, footing: Footing, try_next: int) -> Done:
+    """Make and check; while checks fail, put the next candidate in its place, ``try_next`` times."""
+    before = read_environment(job.prefix)
+    done = _one(job, footing)
+    while found := find_next(job, done.footing, done.tries):
+        if len(done.tries) > try_next:
+            return replace(done, following=found[1].best)
+        _make_way(job, before, done)
+        job.talk.say(f"trying {candidate_text(found[1].best)} instead: {done.tries[-1]}")
+        following = _one(job, take_next(job, done.footing, found))
+        done = replace(following, tries=(*done.tries, *following.tries), changed=True)
+    return done
+
+
+def _one(job: Job, footing: Footing) -> Done:
+    """Make one environment, and check it."""
+    if footing.made:
+        save_lock(footing.lock, job.spec_file)
+    with job.clock("provision"):
+        stood = standing(job.prefix, footing.section)
+        room = None if stood else measure_room(footing.section, Place.at(job.prefix), job.packages)
+        environment = stood or _provision(job, footing)
+        _register(job, environment)
+    proven, checked = _prove(job, environment)
+    changed = stood is None or checked
+    return Done(footing=footing, environment=proven, room=room, changed=changed, tries=(try_of(proven),))
+
+
+def _make_way(job: Job, before: Environment | None, done: Done) -> None:
+    """Bring back what stood here before this run, so that it, and not what failed, is the generation that is kept."""
+    if before and before.created != done.environment.created:
+        with job.talk.watching() as emit:
+            rollback(job.prefix, emit=emit, timeout_s=job.timeout_s)
+
+
+def _register(job: Job, environment: Environment) -> None:
+    """Have `list` find it; an environment is as good where that cannot be written down."""
+    try:
+        register(job.dirs.registry, environment, job.dirs.envs)
+    except EngineFailed as error:
+        job.talk.warn(f"`envforge list` will not show it: {error.message} (`{job.dirs.registry}`)")
+
+
+def _provision(job: Job, footing: Footing) -> Environment:
+    with job.talk.watching() as emit:
+        return provision(
+            footing.lock,
+            footing.section,
+            job.prefix,
+            engines=job.engines,
+            packages=job.packages,
+            emit=emit,
+            spec_origin=str(job.spec_file.absolute()),
+            timeout_s=job.timeout_s,
+        )
+
+
+def _prove(job: Job, environment: Environment) -> tuple[Environment, bool]:
+    """Check an environment where that has not been done; one for another machine is left to that machine."""
+    if is_proven(environment, job.here, job.spec):
+        return environment, False
+    why = None if job.machines == (job.here,) else unserved(environment.section, job.spec, job.here, job.facts)
+    if why:
+        job.talk.warn(f"not verified here: {why}; run `envforge verify {environment.prefix}` where it belongs")
+        return environment, False
+    with job.clock("verify"):
+        return prove(job.talk, environment, job.here, job.spec, job.timeout_s), True
