@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from envforge.facts import Facts
-from envforge.model import Choice, Conflict, Machine, Offer, Reason, Spec
-from envforge.resolve.choose import hitting_sets, minimal
+from envforge.model import Candidate, Choice, Conflict, Machine, Offer, Reason, Spec
+from envforge.resolve.choose import bits, hitting_sets, minimal, union
 from envforge.resolve.constraints import Ruled
 from envforge.resolve.constraints.pins import SourcePin, TorchPin
 from envforge.resolve.explain import better, ranges, reasons, rejected, wished
@@ -59,15 +59,12 @@ def _conflict(inquiry: Inquiry, ruling: Ruling) -> Conflict:
     ways = minimal(ruling.judged.by_broken())
     most = SMALL_CORE if len(ruling.rules) > FEW_RULES else None
     speakers = _speakers(ruling, ways)
-    sets = [sorted(ruling.named(core), key=_actor) for core in hitting_sets(ways, most)]
-    sets.sort(key=lambda core: (max(map(_actor, core)), len(core)))
-    cores = tuple(
-        tuple(_in_core(rule, inquiry, ruling, speakers, alone=len(core) == 1) for rule in core) for core in sets
-    )
+    cores = tuple(_core(inquiry, ruling, ruling.named(core)) for core in hitting_sets(ways, most))
+    in_order = sorted(cores, key=lambda core: (max(WHO_CAN_ACT.index(each.owner) for each in core), len(core)))
     said = {reason.text for core in cores for reason in core}
     everything = wished(ruling, (1 << len(ruling.judged.candidates)) - 1)
     return Conflict(
-        cores=cores,
+        cores=tuple(in_order),
         ways_out=ways_out(inquiry, ruling),
         rejected=rejected(ruling, dict.fromkeys(speakers.values())),
         ranges=ranges(ruling, everything),
@@ -87,20 +84,33 @@ def _speakers(ruling: Ruling, ways: tuple[int, ...]) -> dict[Ruled, int]:
     return found
 
 
-def _in_core(rule: Ruled, inquiry: Inquiry, ruling: Ruling, speakers: dict[Ruled, int], *, alone: bool) -> Reason:
-    candidate = ruling.candidate(speakers[rule])
+def _core(inquiry: Inquiry, ruling: Ruling, rules: tuple[Ruled, ...]) -> tuple[Reason, ...]:
+    """Say a core: each rule by a candidate that it alone of the core forbids, the one that misses least."""
+    everything = (1 << len(ruling.judged.candidates)) - 1
+    forbids = dict(zip(ruling.rules, ruling.judged.forbids, strict=True))
+    told = []
+    for rule in sorted(rules, key=lambda rule: WHO_CAN_ACT.index(rule.owner)):
+        left = everything & ~union(forbids[other] for other in rules if other is not rule)
+        candidate = ruling.candidate(_missed_least(rule, ruling, left))
+        told.append(reason_of(rule, candidate, _told(rule, candidate, inquiry, ruling, alone=len(rules) == 1)))
+    return tuple(told)
+
+
+def _missed_least(rule: Ruled, ruling: Ruling, mask: int) -> int:
+    demands = {index: rule.demand(ruling.judged.candidates[index]) for index in bits(mask)}
+    least = min(demands.values())
+    return ruling.best(sum(1 << index for index, demand in demands.items() if demand == least))
+
+
+def _told(rule: Ruled, candidate: Candidate, inquiry: Inquiry, ruling: Ruling, *, alone: bool) -> str:
     told = str(rule) if rule.owner == "spec" else rule.why(candidate)
     if alone and isinstance(rule, TorchPin):
         known = sorted({candidate.build.torch for candidate in ruling.judged.candidates})
         told += f", and what is known is {known[0]} to {known[-1]}"
     if isinstance(rule, SourcePin) and _silent(inquiry).issuperset(rule.sources):
         told += ", and that could not be asked" if len(rule.sources) == 1 else ", and none of them could be asked"
-    return reason_of(rule, candidate, told)
+    return told
 
 
 def _silent(inquiry: Inquiry) -> set[str]:
     return {offer.source for offer in inquiry.offers if offer.error is not None}
-
-
-def _actor(rule: Ruled) -> int:
-    return WHO_CAN_ACT.index(rule.owner)

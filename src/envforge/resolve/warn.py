@@ -14,9 +14,11 @@ from envforge.resolve.inquiry import Inquiry, Ruling
 
 def warnings(inquiry: Inquiry, ruling: Ruling, best: int | None) -> tuple[Warned, ...]:
     """Give every warning about the best candidate (None: there is none), the machines and the sources."""
-    found = [*_sources(inquiry), *(each for machine in ruling.machines for each in _driver(machine, inquiry.facts))]
-    if best is not None:
-        candidate = ruling.candidate(best)
+    found = list(_sources(inquiry))
+    candidate = None if best is None else ruling.candidate(best)
+    if candidate is None or on_gpu(candidate.build) is not False:
+        found += (each for machine in ruling.machines for each in _driver(machine, inquiry.facts))
+    if candidate is not None and best is not None:
         found = [*_build(candidate, ruling, inquiry.facts), *_unknown(ruling, best), *found]
     return tuple(dict.fromkeys(found))
 

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import field
 from typing import ClassVar, Literal
 
+from packaging.specifiers import SpecifierSet
+
 from envforge.model import Build, Candidate, Owner, value
 
 Reads = Literal["build", "python", "candidate"]
@@ -57,6 +59,10 @@ class Ruled:
         """Give the change that `fix` says in words; None when no edit of spec or machine can make it."""
         return None
 
+    def demand(self, candidate: Candidate, /) -> tuple[int, ...]:
+        """Say how much is missing to allow a forbidden candidate, to compare: the least speaks in a conflict."""
+        return ()
+
     def praise(self, candidate: Candidate, /) -> str | None:
         """Say what is good about an allowed candidate in this rule's eyes; None when there is nothing to say."""
         return None
@@ -78,10 +84,18 @@ def named(build: Build) -> str:
     return f"torch {build.torch} {build.variant}".rstrip()
 
 
-def cudas(candidates: Iterable[Candidate]) -> str:
+def cudas(candidates: Iterable[Candidate], last: str = "and") -> str:
     """Name the CUDA versions of some builds, oldest first: ``13.0 and 13.2``."""
     found = [str(cuda) for cuda in sorted({each.build.cuda for each in candidates if each.build.cuda})]
-    return " and ".join(filter(None, (", ".join(found[:-1]), found[-1]))) if found else ""
+    return f" {last} ".join(filter(None, (", ".join(found[:-1]), found[-1]))) if found else ""
+
+
+def as_asked(wanted: SpecifierSet) -> str:
+    """Write a specifier as people do: ``3.12`` for ``==3.12.*``, a lower bound before an upper one."""
+    parts = sorted(wanted, key=lambda each: ("<" in each.operator, "!" in each.operator, str(each)))
+    if len(parts) == 1 and parts[0].operator == "==":
+        return parts[0].version.removesuffix(".*")
+    return ",".join(map(str, parts))
 
 
 def on_gpu(build: Build) -> bool | None:

@@ -55,6 +55,10 @@ class DriverFloor(Ruled):
     def change(self, candidate: Candidate, /) -> Change | None:
         return Change(on="machine", key="driver", to=str(self._floor(candidate)), hosts=self.hosts)
 
+    def demand(self, candidate: Candidate, /) -> tuple[int, ...]:
+        floor = self._floor(candidate)
+        return floor.parts if floor else ()
+
     def praise(self, candidate: Candidate, /) -> str | None:
         cuda = candidate.build.cuda
         if cuda is None or not isinstance(self.driver, Driver):

@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from envforge.facts import Facts
 from envforge.model import Candidate, Owner, value
-from envforge.resolve.constraints.base import Change, Ruled, cudas, on_gpu
+from envforge.resolve.constraints.base import Change, Ruled, as_asked, cudas, on_gpu
 
 MICROS = range(64)
 
@@ -34,10 +34,10 @@ class TorchPin(Ruled):
         return self.wanted.contains(version, prereleases=True)
 
     def why(self, candidate: Candidate, /) -> str:
-        return f"torch {candidate.build.torch} is not `{self.wanted}`"
+        return f"torch {candidate.build.torch} is not `{as_asked(self.wanted)}`"
 
     def why_all(self, candidates: Sequence[Candidate], /) -> str:
-        return f"the spec wants torch `{self.wanted}`"
+        return f"the spec wants torch `{as_asked(self.wanted)}`"
 
     def fix(self, candidate: Candidate, /) -> str:
         return f'ask for `torch: "{candidate.build.torch}"`'
@@ -46,7 +46,7 @@ class TorchPin(Ruled):
         return Change(on="spec", key="torch", to=f"=={candidate.build.torch}")
 
     def __str__(self) -> str:
-        return f"the spec asks for torch `{self.wanted}`"
+        return f"the spec asks for torch `{as_asked(self.wanted)}`"
 
 
 @value
@@ -71,12 +71,12 @@ class CudaPin(Ruled):
 
     def why_all(self, candidates: Sequence[Candidate], /) -> str:
         if all(each.build.cuda for each in candidates):
-            return f"the spec wants {self._wish}, not {cudas(candidates)}"
+            return f"the spec wants {self._wish}, not {cudas(candidates, 'or')}"
         return self.why(candidates[0])
 
     @property
     def _wish(self) -> str:
-        return "no CUDA" if self.wanted is None else f"CUDA `{self.wanted}`"
+        return "no CUDA" if self.wanted is None else f"CUDA `{as_asked(self.wanted)}`"
 
     def fix(self, candidate: Candidate, /) -> str:
         return f'ask for `cuda: "{candidate.build.cuda}"`' if candidate.build.cuda else "leave `cuda` out"
@@ -103,7 +103,7 @@ class PythonPin(Ruled):
         return fits_minor(self.wanted, candidate.python)
 
     def why(self, candidate: Candidate, /) -> str:
-        return f"Python {candidate.python} is not `{self.wanted}`"
+        return f"Python {candidate.python} is not `{as_asked(self.wanted)}`"
 
     def fix(self, candidate: Candidate, /) -> str:
         return f'ask for `python: "{candidate.python}"`'
@@ -112,7 +112,7 @@ class PythonPin(Ruled):
         return Change(on="spec", key="python", to=f"=={candidate.python}.*")
 
     def __str__(self) -> str:
-        return f"the spec asks for Python `{self.wanted}`"
+        return f"the spec asks for Python `{as_asked(self.wanted)}`"
 
 
 @lru_cache(maxsize=4096)

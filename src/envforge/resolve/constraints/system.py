@@ -83,6 +83,10 @@ class GlibcFloor(Ruled):
     def fix(self, candidate: Candidate, /) -> str:
         return f"use a system or container image with glibc {candidate.build.glibc or ''}".rstrip() + " or newer"
 
+    def demand(self, candidate: Candidate, /) -> tuple[int, ...]:
+        floor = candidate.build.glibc
+        return floor.parts if floor else ()
+
     def change(self, candidate: Candidate, /) -> Change | None:
         floor = candidate.build.glibc
         return Change(on="machine", key="glibc", to=str(floor), hosts=self.hosts) if floor else None
