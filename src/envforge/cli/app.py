@@ -38,6 +38,7 @@ COMMANDS = {
     "rollback": "environments:rollback",
     "clean": "environments:clean",
     "export": "export:export",
+    "pack": "pack:pack",
     "import": "import_:import_",
     "facts": "facts:facts",
     "facts verify": "facts_verify:facts_verify",
