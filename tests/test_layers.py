@@ -91,3 +91,22 @@ def test_version_starts_no_heavy_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def functions(path: Path) -> list[tuple[str, int]]:
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef)
+    found = (node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, kinds))
+    return [(f"{path.relative_to(ROOT)}:{node.name}", (node.end_lineno or 0) - node.lineno + 1) for node in found]
+
+
+def test_no_function_is_longer_than_sixty_lines():
+    assert [] == [name for path, _ in modules() for name, lines in functions(path) if lines > 60]
+
+
+def test_the_median_function_has_about_ten_lines():
+    lines = sorted(lines for path, _ in modules() for _, lines in functions(path))
+    assert lines[len(lines) // 2] <= 10
+
+
+def test_no_module_is_longer_than_300_lines():
+    assert [] == [str(path.relative_to(ROOT)) for path, _ in modules() if path.read_text().count("\n") > 300]
