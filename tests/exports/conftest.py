@@ -99,7 +99,7 @@ def make(
 
 
 @pytest.fixture
-def here(channel: Channel) -> Interpreter:
+def at_hand() -> Interpreter:
     """The Python that runs the tests, as one at hand."""
     import sys
 

@@ -96,8 +96,8 @@ def test_what_a_format_cannot_carry_is_said(form: str, lost: list[str], make: Ma
 
 
 @pytest.mark.parametrize("form", ["conda-lock", "pixi-lock", "pylock", "requirements"])
-def test_a_python_at_hand_that_a_format_cannot_carry_is_said(form: str, make: Make, here: Interpreter) -> None:
-    said = export("both", make(conda=(), interpreter=here), form).lost
+def test_a_python_at_hand_that_a_format_cannot_carry_is_said(form: str, make: Make, at_hand: Interpreter) -> None:
+    said = export("both", make(conda=(), interpreter=at_hand), form).lost
     assert any("stands on a Python 3." in each for each in said)
 
 
@@ -107,9 +107,9 @@ def test_files_of_this_computer_are_said(make: Make, wheels: tuple[Locked, ...])
     assert any("on this computer: `jinja2`, `markupsafe`" in each for each in export("x", local, "pylock").lost)
 
 
-def test_a_format_that_can_carry_nothing_is_refused(make: Make, here: Interpreter) -> None:
+def test_a_format_that_can_carry_nothing_is_refused(make: Make, at_hand: Interpreter) -> None:
     with pytest.raises(UsageError, match="no conda package"):
-        export("x", make(conda=(), interpreter=here), "explicit")
+        export("x", make(conda=(), interpreter=at_hand), "explicit")
     with pytest.raises(UsageError, match="no wheel"):
         export("x", make(wheels=()), "requirements")
 

@@ -171,12 +171,12 @@ def test_a_file_that_changes_while_it_is_packed_leaves_no_pack(
     assert [] == [path.name for path in tmp_path.iterdir() if "no.tar" in path.name]
 
 
-def test_a_pack_says_which_python_it_needs(make: Make, here: Interpreter, tmp_path: Path) -> None:
-    section = make(conda=(), interpreter=here)
+def test_a_pack_says_which_python_it_needs(make: Make, at_hand: Interpreter, tmp_path: Path) -> None:
+    section = make(conda=(), interpreter=at_hand)
     found = gather(section.artefacts, Places(store=tmp_path / "files"), open_url, ignore, patience=QUICK)
     lock = Lock(name="both", spec_digest="sha256:0", facts_digest="sha256:0", sections=(section,))
     write_pack(tmp_path / "both.tar", "both", SPEC, write_lock(lock), lock, found)
-    minor = f"{here.version.major}.{here.version.minor}"
+    minor = f"{at_hand.version.major}.{at_hand.version.minor}"
     assert (("here", minor),) == open_pack(tmp_path / "both.tar").manifest.pythons
 
 

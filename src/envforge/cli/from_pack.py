@@ -43,7 +43,7 @@ class PackedJob(Job):
         from envforge.exports.packed import PackedConda, PackedWheels
 
         inner = make_engines(self.dirs, self.engine, offline=True, timeout_s=self.timeout_s)
-        folder = self.dirs.cache / "packs"
+        folder = self.dirs.cache / "unpacked"
         return Engines(
             conda=PackedConda(inner.conda, self.pack, folder), wheels=PackedWheels(inner.wheels, self.pack, folder)
         )

@@ -67,7 +67,7 @@ def _from_pack(
     """Install from files that stand only meanwhile; give their addresses with those of the lock."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix="unpacked-", dir=folder) as name:
+        with tempfile.TemporaryDirectory(prefix="pack-", dir=folder) as name:
             local = tuple(_local(pack, each, Path(name), rest[2]) for each in artefacts)
             install(local, *rest)
     except OSError as error:

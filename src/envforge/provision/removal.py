@@ -87,7 +87,7 @@ def clean(envs_dir: Path, prefixes: tuple[Path, ...], *, emit: Emit) -> tuple[Pa
 def delete_cache(cache: Path) -> int:
     """Delete the package caches of envforge; environments stay whole, hard links keep their files. Gives the bytes."""
     size_bytes = 0
-    for part in ("pkgs", "repodata", "uv", "wheels"):
+    for part in ("pkgs", "repodata", "uv", "wheels", "downloads", "unpacked"):
         if (cache / part).is_dir():
             size_bytes += _size(cache / part)
             delete_tree(cache / part)
