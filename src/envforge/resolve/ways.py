@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from envforge.model import Candidate, Owner, Reason, WayOut, value
+from collections.abc import Iterator
+
+from envforge.model import Candidate, Dotted, Driver, Owner, Reason, WayOut, value
 from envforge.resolve.changes import applied
-from envforge.resolve.choose import minimal
+from envforge.resolve.choose import bits, minimal
 from envforge.resolve.constraints import Change, Ruled
+from envforge.resolve.constraints.driver import DriverFloor
 from envforge.resolve.inquiry import Inquiry, Ruling
 
 WHO_CAN_ACT: tuple[Owner, ...] = ("spec", "source", "driver", "system", "card")
@@ -45,13 +48,30 @@ def ways(inquiry: Inquiry, ruling: Ruling, mask: int | None = None) -> tuple[Way
     groups = ruling.judged.by_broken()
     if mask is not None:
         groups = {broken: kept for broken, members in groups.items() if (kept := members & mask)}
-    found = (_way(inquiry, ruling, ruling.named(broken), groups[broken]) for broken in minimal(groups) if broken)
+    sets = ((ruling.named(broken), groups[broken]) for broken in minimal(groups) if broken)
+    found = (_way(inquiry, ruling, rules, aim) for rules, members in sets for aim in _aims(ruling, rules, members))
     return tuple(sorted((way for way in found if way), key=lambda way: way.order))
 
 
-def _way(inquiry: Inquiry, ruling: Ruling, rules: tuple[Ruled, ...], members: int) -> Way | None:
+def _aims(ruling: Ruling, rules: tuple[Ruled, ...], members: int) -> Iterator[Candidate]:
+    """Give what a surrender would be made for: the least newer driver that helps, and the best of all."""
     runs_well = all(rule.owner in ("spec", "source") for rule in rules)
-    candidate = ruling.candidate(ruling.best(members) if runs_well else ruling.wished(members))
+    best = ruling.candidate(ruling.best(members) if runs_well else ruling.wished(members))
+    floor = next((rule for rule in rules if isinstance(rule, DriverFloor)), None)
+    if floor is not None and isinstance(floor.driver, Driver):
+        steps = {index: _step(floor, ruling.judged.candidates[index]) for index in bits(members)}
+        least = min(steps.values())
+        if least < _step(floor, best):
+            yield ruling.candidate(ruling.wished(sum(1 << index for index, step in steps.items() if step == least)))
+    yield best
+
+
+def _step(floor: Ruled, candidate: Candidate) -> Dotted:
+    change = floor.change(candidate)
+    return Dotted(change.to) if change else Dotted("0")
+
+
+def _way(inquiry: Inquiry, ruling: Ruling, rules: tuple[Ruled, ...], candidate: Candidate) -> Way | None:
     changes = tuple(change for rule in rules if (change := rule.change(candidate)))
     if len(changes) < len(rules):
         return Way(rules=rules, aimed_at=candidate, gets=candidate, changes=())
