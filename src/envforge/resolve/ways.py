@@ -68,7 +68,7 @@ def _aims(ruling: Ruling, rules: tuple[Ruled, ...], members: int) -> Iterator[Ca
 
 def _step(floor: Ruled, candidate: Candidate) -> Dotted:
     change = floor.change(candidate)
-    return Dotted(change.to) if change else Dotted("0")
+    return Dotted(change.to) if change and change.to else Dotted("0")
 
 
 def _way(inquiry: Inquiry, ruling: Ruling, rules: tuple[Ruled, ...], candidate: Candidate) -> Way | None:
