@@ -14,6 +14,13 @@ def test_the_real_host_is_told_with_its_pythons():
     assert isinstance(machine["gpus"], list | None)
 
 
+def test_what_the_user_states_is_said_to_be_honoured():
+    stated = {"CONDA_OVERRIDE_CUDA": "12.4", "CONDA_OVERRIDE_GLIBC": "2.17"}
+    assert "  stated       `CONDA_OVERRIDE_CUDA=12.4`, in the place of" in envforge("detect", **stated).stdout
+    machine = envelope(envforge("detect", "--json", **stated))["data"]["machine"]
+    assert (stated, "12.4", "2.17") == (machine["stated"], machine["cuda_version"], machine["glibc"])
+
+
 def test_a_recording_replays_as_the_same_machine(tmp_path):
     file = tmp_path / "me.yaml"
     here = envelope(envforge("detect", "--record", file, "--json"))["data"]["machine"]

@@ -77,7 +77,7 @@ def test_verbose_adds_where_each_fact_is_from():
 
 def test_a_machine_may_be_written_inline():
     data = envelope(plan(ROOT / "envspecs/minimal.yaml", "--machine", FIFTH, "--json"))["data"]
-    assert ["--machine"] == data["machines"]
+    assert ["machine-1"] == data["machines"]
     assert data["choice"]["cuda"].startswith("12.")
 
 
@@ -113,6 +113,7 @@ def test_machines_that_no_single_environment_serves_are_split(tmp_path):
     covers = envelope(done)["data"]["covers"]
     assert (0, 2) == (done.returncode, len(covers))
     assert all(cover["choice"] for cover in covers)
+    assert [["machine-1"], ["machine-2"]] == sorted(cover["machines"] for cover in covers)
 
 
 def test_why_not_names_what_stands_against_a_release():

@@ -37,5 +37,15 @@ def test_a_stated_cuda_bounds_the_choice_below_what_the_driver_could_do():
     assert (found.best.build.cuda.major, "`CONDA_OVERRIDE_CUDA`" in str(found.reasons)) == (12, True)
 
 
+def test_a_stated_cuda_asks_for_a_cuda_build_where_no_gpu_can_be_seen():
+    reading = Reading(source="overrides", value={"CONDA_OVERRIDE_CUDA": "12.4"})
+    login = replace(HIDDEN, gpus=None, cuda_version=Dotted("12.4"), readings=(reading,))
+    found = chosen(login)
+    assert (12, True) == (
+        found.best.build.cuda.major,
+        "unknown-kernels" in {each.code for each in found.warnings},
+    )
+
+
 def test_a_machine_that_is_stated_to_have_none_gets_a_cpu_build():
     assert chosen(replace(HIDDEN, driver=ABSENT, cuda_version=ABSENT, gpus=())).best.build.cuda is None

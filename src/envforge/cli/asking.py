@@ -69,7 +69,7 @@ def read_machines(
 ) -> tuple[Machine, ...]:
     """Give the machines to decide for: those named, one target, every target of the spec (``targets``), or this one."""
     if given:
-        return tuple(machine for word in given for machine in named_machines(word, facts))
+        return tuple(each for at, word in enumerate(given, 1) for each in named_machines(word, facts, number=at))
     if target:
         return (target_machine(spec, target, facts),)
     if targets and spec.targets:
@@ -77,13 +77,16 @@ def read_machines(
     return (this_machine(),)
 
 
-def named_machines(word: str, facts: Facts) -> tuple[Machine, ...]:
-    """Read every machine of a file, one of them (``machines.yaml#cluster``), or one written inline (``{...}``)."""
+def named_machines(word: str, facts: Facts, *, number: int = 1) -> tuple[Machine, ...]:
+    """Read every machine of a file, one of them (``machines.yaml#cluster``), or one written inline (``{...}``).
+
+    One that is written inline is called by its number, ``machine-2``.
+    """
     from envforge.detect import read_machine
     from envforge.detect import read_machines as read_all
 
     if word.lstrip().startswith("{"):
-        return (read_machine(word, "--machine", facts),)
+        return (identified(replace(read_machine(word, "--machine", facts), name=f"machine-{number}")),)
     path, _, name = word.rpartition("#") if "#" in word and not Path(word).exists() else (word, "", "")
     found = tuple(identified(each) for each in read_all(read_text(Path(path), "machine file"), path, facts))
     if not name:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from envforge.model import ABSENT, Gpu, Machine
 from envforge.report.page import Line, Page, Span, join, row, title
@@ -53,8 +53,16 @@ def _system(machine: Machine) -> Iterator[Line]:
     known += [("platform", machine.platform), ("container", machine.container)]
     yield from (row(label, text, width=LABELS) for label, text in known if text)
     yield row("glibc", "none" if machine.glibc is ABSENT else str(machine.glibc or "unknown"), width=LABELS)
+    for name, text in stated(machine).items():
+        yield row("stated", f"`{name}={text}`, in the place of what was found", width=LABELS)
     if machine.interpreters:
         yield row("pythons", ", ".join(str(each.version) for each in machine.interpreters), width=LABELS)
+
+
+def stated(machine: Machine) -> Mapping[str, str]:
+    """Give the variables of conda that the user set to state what a machine has, all of them honoured."""
+    reading = machine.reading("overrides")
+    return reading.value if reading and isinstance(reading.value, Mapping) else {}
 
 
 def _gpus(machine: Machine) -> Iterator[Line]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from envforge.model import Candidate, Choice, Conflict, Cover, Machine, Reason, Rejected, RejectedRange, Warned, WayOut
 from envforge.report.machine import machine_line
-from envforge.report.page import Line, Page, Span, item, join, prose, row, spans, title
+from envforge.report.page import Line, Page, item, join, prose, row, spans, title
 from envforge.report.progress import in_bytes
 
 LABELS = 10
@@ -39,11 +39,11 @@ def outcome_pages(outcome: Choice | Conflict, *, verbose: bool = False, sizes: I
         yield (*_chosen(outcome), *sizes)
         yield _section("Why", _reasons(outcome.reasons, verbose))
         yield _section("Newer or preferred, but not here", _ranges(outcome.ranges, verbose))
-        yield _section("What would unlock more", map(_unlock, outcome.unlocks))
+        yield _section("What would unlock more", _unlocks(outcome.unlocks, verbose))
     else:
         yield from _conflict(outcome, verbose)
     said = {each.reason.text for each in outcome.ranges}
-    yield tuple(_warning(each) for each in outcome.warnings if each.text not in said)
+    yield tuple(line for each in outcome.warnings if each.text not in said for line in _warning(each, verbose))
 
 
 def why_not_page(spec: str, machines: Sequence[Machine], missed: Sequence[Rejected], *, verbose: bool = False) -> Page:
@@ -129,10 +129,18 @@ def _ranges(ranges: Iterable[RejectedRange], verbose: bool) -> Iterator[Line]:
         yield from _sources(each.reason, verbose, 6)
 
 
-def _unlock(way: WayOut) -> Line:
-    label: tuple[Span, ...] = (("quiet", "→"),)
-    body = (*spans(way.hint), ("", f": {candidate_text(way.gets)}"))
-    return Line(label=label, body=body, width=2, indent=2)
+def _unlocks(ways: Iterable[WayOut], verbose: bool) -> Iterator[Line]:
+    for way in ways:
+        body = (*spans(way.hint), ("", f": {candidate_text(way.gets)}"))
+        yield Line(label=(("quiet", "→"),), body=body, width=2, indent=2)
+        yield from _given_up(way, verbose)
+
+
+def _given_up(way: WayOut, verbose: bool) -> Iterator[Line]:
+    """Say what a way gives up, and by which facts."""
+    for reason in way.gives_up if verbose else ():
+        yield Line(body=(("quiet", "since "), *spans(reason.text)), indent=6)
+        yield from _sources(reason, verbose, 8)
 
 
 def _conflict(conflict: Conflict, verbose: bool) -> Iterator[Page]:
@@ -141,15 +149,18 @@ def _conflict(conflict: Conflict, verbose: bool) -> Iterator[Page]:
         counted = f" ({number} of {len(conflict.cores)})" if len(conflict.cores) > 1 else ""
         heading = "These contradict each other" if len(core) > 1 else "This alone forbids it"
         yield _section(heading + counted, _reasons(core, verbose))
-    yield _section("Ways out", _ways(conflict.ways_out))
+    yield _section("Ways out", _ways(conflict.ways_out, verbose))
     yield _section("What was looked at", _ranges(conflict.ranges, verbose)) if verbose else ()
 
 
-def _ways(ways: Sequence[WayOut]) -> Iterator[Line]:
+def _ways(ways: Sequence[WayOut], verbose: bool) -> Iterator[Line]:
     for number, way in enumerate(ways, 1):
         yield Line(label=(("strong", f"{number}."),), body=spans(way.hint), width=3, indent=2)
         yield Line(label=(("quiet", "→"),), body=(("good", candidate_text(way.gets)),), width=2, indent=5)
+        yield from _given_up(way, verbose)
 
 
-def _warning(warned: Warned) -> Line:
-    return Line(label=(("warn", "warning:"),), body=spans(warned.text), width=9)
+def _warning(warned: Warned, verbose: bool) -> Iterator[Line]:
+    yield Line(label=(("warn", "warning:"),), body=spans(warned.text), width=9)
+    for place in warned.where if verbose else ():
+        yield Line(body=(("quiet", place),), indent=9)

@@ -19,6 +19,7 @@ from envforge.model import (
     Warned,
     WayOut,
 )
+from envforge.report.machine import stated
 from envforge.wire import to_plain
 
 
@@ -120,6 +121,9 @@ def verify_shape(report: SmokeReport) -> dict[str, Any]:
         "torch": report.torch,
         "cuda": report.cuda,
         "machine": report.machine,
+        "devices": list(report.devices),
+        "driver": report.driver,
+        "when": report.when,
         "verdict": report.verdict,
         "results": [result_shape(result) for result in report.results],
     }
@@ -181,6 +185,7 @@ def machine_shape(machine: Machine) -> dict[str, Any]:
         "cpu": machine.cpu,
         "memory_bytes": machine.memory_bytes,
         "interpreters": to_plain(machine.interpreters),
+        "stated": dict(stated(machine)),
         "unread": [
             {"source": each.source, "error": each.error} for each in machine.readings if each.error and not each.value
         ],

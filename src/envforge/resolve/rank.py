@@ -9,7 +9,7 @@ from typing import NamedTuple
 from packaging.version import Version
 
 from envforge.facts import Facts
-from envforge.model import Build, Candidate, Driver, Machine, Spec
+from envforge.model import Build, Candidate, Dotted, Driver, Machine, Spec
 from envforge.resolve.constraints import capability_of, has_gpus, is_tegra, on_gpu, policy_of, speaks
 from envforge.resolve.constraints.kernels import SASS, degree
 
@@ -124,12 +124,17 @@ class Ranking:
 
 
 def _wants_gpu(spec: Spec, machines: tuple[Machine, ...]) -> bool:
-    """Say which kind of build fits: CUDA where every machine has a GPU (a driver that answers counts), else CPU."""
+    """Say which kind of build fits: CUDA where every machine has a GPU, else CPU.
+
+    Of GPUs that could not be looked at, a driver that answers or a CUDA that is stated speaks.
+    """
     if policy_of(spec) == "none":
         return False
-    return all(
-        has_gpus(machine) or (has_gpus(machine) is None and isinstance(machine.driver, Driver)) for machine in machines
-    )
+    return all(has_gpus(machine) or (has_gpus(machine) is None and _speaks_cuda(machine)) for machine in machines)
+
+
+def _speaks_cuda(machine: Machine) -> bool:
+    return isinstance(machine.driver, Driver) or isinstance(machine.cuda_version, Dotted)
 
 
 @lru_cache(maxsize=256)

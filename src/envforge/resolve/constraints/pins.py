@@ -70,9 +70,11 @@ class CudaPin(Ruled):
         return f"torch {candidate.build.torch} {candidate.build.variant} {there}, the spec wants {self._wish}"
 
     def why_all(self, candidates: Sequence[Candidate], /) -> str:
-        if all(each.build.cuda for each in candidates):
-            return f"the spec wants {self._wish}, not {cudas(candidates, 'or')}"
-        return self.why(candidates[0])
+        if len(candidates) == 1:
+            return self.why(candidates[0])
+        no_cpu = not any(each.build.cuda is None for each in candidates)
+        others = (cudas(candidates, "or" if no_cpu else "and"), "" if no_cpu else "the CPU")
+        return f"the spec wants {self._wish}, not {' or '.join(filter(None, others))}"
 
     @property
     def _wish(self) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from envforge.model import Candidate, Dotted, Owner, value
-from envforge.resolve.constraints.base import Ruled, on_gpu
+from envforge.resolve.constraints.base import Ruled, cudas, on_gpu
 
 
 @value
@@ -25,7 +26,12 @@ class SpokenCuda(Ruled):
         return build.cuda.major <= self.cuda.major
 
     def why(self, candidate: Candidate, /) -> str:
-        return f"CUDA {candidate.build.cuda} is of a newer family than the {self.cuda} that {self._who}"
+        return self.why_all((candidate,))
+
+    def why_all(self, candidates: Sequence[Candidate], /) -> str:
+        several = cudas(candidates)
+        are = "are" if " and " in several else "is"
+        return f"CUDA {several} {are} of a newer family than the {self.cuda} that {self._who}"
 
     def fix(self, candidate: Candidate, /) -> str:
         family = candidate.build.cuda.major if candidate.build.cuda else self.cuda
