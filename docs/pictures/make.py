@@ -82,7 +82,7 @@ def _framed(console: Console, name: str, said: str) -> str:
     own = FRAME.replace("{label}", f"envforge {said}".replace('"', "'")).replace("{height}", "{terminal_height}")
     svg = console.export_svg(theme=DARK, code_format=own, unique_id=name)
     height = float(re.search(r'viewBox="0 0 \S+ ([\d.]+)"', svg)[1])
-    return svg.replace(f' {height:g}" xmlns', f' {height + 26:g}" xmlns')
+    return svg.replace(f' {height:g}" xmlns', f' {height + 34:g}" xmlns')
 
 
 if __name__ == "__main__":
