@@ -4,10 +4,10 @@ import pytest
 
 from envforge.doctor import examine, load_rules, verdict
 from envforge.model import Crashed, Finding
-from patients import healthy, pairs, patient, recorded
+from patients import healthy, pairs, patient, recorded, reported
 
 RULES = load_rules()
-RECORDED, HEALTHY, PAIRS = recorded(), healthy(), pairs()
+RECORDED, HEALTHY, PAIRS, REPORTED = recorded(), healthy(), pairs(), reported()
 
 
 def answers(snapshot, opened=frozenset()):
@@ -79,3 +79,15 @@ def test_no_rule_crashes(name):
     snapshot = RECORDED[name]["snapshot"] if name in RECORDED else HEALTHY[name]
     opened = frozenset({"build", "train", "multi-gpu", "container"})
     assert [] == [each for each in answers(snapshot, opened) if isinstance(each, Crashed)]
+
+
+@pytest.mark.parametrize("name", REPORTED)
+def test_the_cause_of_a_reported_machine_is_found_and_nothing_false(name):
+    row, snapshot = REPORTED[name]
+    found = answers(snapshot)
+    told = {each.id for each in found if isinstance(each, Finding)}
+    faults = {each.id for each in found if isinstance(each, Finding) and each.severity in ("blocker", "degraded")}
+    others = set(row.get("or", ()))
+    missed = set() if told & others else set(row["causes"]) - told
+    assert (set(), set(), set()) == (missed, told & set(row["never"]), faults - set(row["causes"]) - others)
+    assert verdict(found, len(RULES)) == row.get("verdict", verdict(found, len(RULES)))

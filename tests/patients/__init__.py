@@ -51,6 +51,12 @@ def healthy() -> dict[str, dict[str, Any]]:
     return {name: edited(bases()[row["base"]], row.get("edit") or {}) for name, row in rows.items()}
 
 
+def reported() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
+    """Give, by name, what is expected of a sparse recording, and the recording."""
+    rows = read(HERE / "reports.yaml")
+    return {name: (row, row.get("alone") or edited(bases()[row["base"]], row["edit"])) for name, row in rows.items()}
+
+
 def pairs() -> dict[str, tuple[dict[str, Any], dict[str, Any], frozenset[str]]]:
     """Give, by rule, the ill patient, its healthy twin, and the purposes that must be opened to see it."""
     rows = [row for path in sorted((HERE / "rules").glob("*.yaml")) for row in read(path)]

@@ -19,6 +19,7 @@ MOST_LEAVES = 8_000
 MOST_CHARACTERS = 300_000
 HEAD, TAIL = 8_000, 24_000
 KERNEL = re.compile(r"NVRM|nvidia|nouveau|Xid|PM: |firmware|BAR |avc:|module|MIG|vgpu|dxg", re.IGNORECASE)
+QUOTED = re.compile(r"(error|log|log_tail|text|messages?)(\[\d+\])?$")
 CONTINUED = re.compile(r"\s*\n\s*(?:NVRM:)?\s*")
 
 
@@ -89,9 +90,9 @@ class Chart:
     @cached_property
     def texts(self) -> tuple[tuple[str, str], ...]:
         """Give what programs, the driver and the kernel said, with the kernel's continued records joined."""
-        if not any(self.patient.reading(source) for source in SPOKEN):
-            raise Missing(*SPOKEN)
         told = [(path, item) for path, item in self.leaves if isinstance(item, str) and item]
+        if not any(self.patient.reading(source) for source in SPOKEN) and not any(QUOTED.search(at) for at, _ in told):
+            raise Missing(*SPOKEN)
         kept, left = [], MOST_CHARACTERS
         for path, item in told:
             source = re.split(r"[.\[]", path, maxsplit=1)[0]

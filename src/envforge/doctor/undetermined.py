@@ -27,12 +27,18 @@ def _codes(p: Chart) -> Iterator[tuple[str, str]]:
         yield f"NVML {nvml} {p.known.name_of('nvml', nvml)}", f"nvml {nvml}"
     if isinstance(cuda, int) and cuda and not (cuda == NO_DEVICE and not _gpu_here(p)):
         yield f"cuInit {cuda} {p.known.name_of('cuda', cuda)}", f"cuInit {cuda}"
+    failed = p.maybe("nvidia_smi", "exit")
+    if nvml is None and isinstance(failed, int) and failed and not r.nvml_hangs(p):
+        said = " ".join(str(p.maybe("nvidia_smi", "text") or "").split())[:120]
+        yield f"nvidia-smi exit {failed}{f': {said}' if said else ''}", f"nvml {failed}"
     if hang := r.nvml_hangs(p):
         yield hang, "hang"
     if context := r.ctx_create(p):
         yield f"cuCtxCreate {context} {p.known.name_of('cuda', context)}", f"ctx {context}"
     yield from ((f"NVML {device['error']} for GPU {device.get('index')}", "other") for device in _lost(p))
     yield from _of_environment(p)
+    if complaint := p.maybe("app_error"):
+        yield " ".join(str(complaint).split())[-200:], "other"
 
 
 def _of_environment(p: Chart) -> Iterator[tuple[str, str]]:

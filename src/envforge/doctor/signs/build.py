@@ -115,6 +115,54 @@ def older_than_the_build(p: Chart) -> Evidence | None:
     return None
 
 
+@sign("torch-arch-too-old-for-gpu")
+def told_newer(p: Chart) -> Evidence | None:
+    return _told(p, newer=True)
+
+
+@sign("torch-arch-dropped-for-old-gpu")
+def told_older(p: Chart) -> Evidence | None:
+    return _told(p, newer=False)
+
+
+def _told(p: Chart, *, newer: bool) -> Evidence | None:
+    """Read torch's own warning where nobody listed the build's arch flags: card, its capability, and the range."""
+    card = p.told(TOLD_CARD)
+    if not card or r.kernel_ran(p) or r.is_tegra(p) or p.maybe("env_probe", "torch", "arch_list"):
+        return None
+    here = ComputeCapability.parse(card["cc"] or card["cc2"].rstrip("."))
+    known = _told_range(p)
+    if not known or not (here > known[1] if newer else here < known[0]):
+        return None
+    line = p.said(NO_IMAGE)
+    words = {
+        "gpu": (card["gpu"] or card["gpu2"]).strip(),
+        "sm": here.sm.removeprefix("sm_"),
+        "oldest": known[0].sm,
+        "newest": known[1].sm,
+    }
+    proof = "; a kernel failed on it" if line else ""
+    return (r.certain if line else r.likely)(card[0], line or "", proof=proof, **words)
+
+
+def _told_range(p: Chart) -> tuple[ComputeCapability, ComputeCapability] | None:
+    """Give the oldest and newest capability that torch's warning names."""
+    if listed := p.told(r"supports CUDA capabilities ((?:(?:sm|compute)_\d+[af]? ?)+)"):
+        found = [ComputeCapability.parse(flag) for flag in listed[1].split()]
+        return min(found), max(found)
+    if ends := p.told(r"supported by this version of PyTorch is\s+\(([\d.]+)\) - \(([\d.]+)\)"):
+        return ComputeCapability.parse(ends[1]), ComputeCapability.parse(ends[2])
+    least = p.told(r"minimum cuda capability supported by this library is ([\d.]+)")
+    return (ComputeCapability.parse(least[1].rstrip(".")), NEWEST) if least else None
+
+
+TOLD_CARD = (
+    r"(?P<gpu>[^\n:]{3,60}?) with CUDA capability (?P<cc>sm_\d+) is not compatible"
+    r"|Found GPU\d+ (?P<gpu2>.{3,60}?) which is of (?:cuda|compute) capability (?P<cc2>[\d.]+)"
+)
+NEWEST = ComputeCapability.parse("999.0")
+
+
 @sign("jetson-arch-missing")
 def tegra_is_not_listed(p: Chart) -> Evidence | None:
     found = _uncovered(p)

@@ -81,6 +81,8 @@ def not_the_hosts_engine(p: Chart) -> Evidence | None:
 @sign("container-visible-devices-void")
 def hidden_by_variable(p: Chart) -> Evidence | None:
     given = r.env(p, "NVIDIA_VISIBLE_DEVICES")
+    if p.maybe("env_probe", "torch", "version") and not r.torch_cuda(p):
+        return None
     if not r.in_container(p) or given is None or any(GPU_NODE.match(path) for path in r.nodes(p)):
         return None
     if given in ("", "void", "none"):

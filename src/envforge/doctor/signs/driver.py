@@ -10,6 +10,7 @@ from envforge.doctor.signs.registry import sign
 from envforge.model import Dotted, Evidence
 
 MISMATCH, NVML_NONE = 18, 12
+MISMATCH_TEXT = "Driver/library version mismatch"
 STUB, TOO_OLD, MPS_DEAD, BUSY = 34, 35, 805, 46
 WRONG_PAIR, NO_FORWARD, PTX_TOO_NEW = 803, 804, 222
 PACKAGE = re.compile(
@@ -17,7 +18,7 @@ PACKAGE = re.compile(
     r"|^(kmod|akmod|xorg-x11-drv)-nvidia|^libnvidia-"
 )
 VERSION = re.compile(r"\b(\d{3}\.\d{2,3}(?:\.\d{2})?)\b")
-BUSY_TEXT = "CUDA-capable devices? (is|are) busy or unavailable"
+BUSY_TEXT = r"CUDA-capable device(s|\(s\))? (is/are|is|are) busy or unavailable"
 
 
 def in_compat(path: str | None) -> bool:
@@ -37,12 +38,17 @@ def differs(p: Chart) -> tuple[Dotted, Dotted] | None:
 
 @sign("driver-library-mismatch")
 def two_versions(p: Chart) -> Evidence | None:
+    """In a container the code alone does not tell the image's libraries from a host that went on."""
     if r.is_wsl(p) or r.is_tegra(p):
         return None
-    pair, failing = differs(p), r.nvml_code(p) == MISMATCH or p.maybe("cuda", "cuInit", "code") == WRONG_PAIR
+    pair = differs(p) if p.maybe("proc_driver_nvidia") else None
+    failing = r.nvml_code(p) == MISMATCH or p.maybe("cuda", "cuInit", "code") == WRONG_PAIR
     if pair and failing:
         return r.certain(f"module {pair[0]}", f"libraries {pair[1]}", driver=pair[0], library=pair[1])
-    return r.likely("NVML 18") if r.nvml_code(p) == MISMATCH else None
+    if r.in_container(p):
+        return None
+    line = p.said(MISMATCH_TEXT) if p.maybe("nvidia_smi") or p.maybe("app_error") else None
+    return r.likely(line or "NVML 18") if line or r.nvml_code(p) == MISMATCH else None
 
 
 @sign("mixed-driver-packages")

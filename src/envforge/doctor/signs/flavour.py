@@ -40,8 +40,13 @@ def _sure(p: Chart, sentence: str, card: r.Device | None, **values: object) -> E
     severity = SPARED if r.serves(p) else None
     words = [f"{name} {item}" for name, item in values.items() if item]
     known = {"gpu": r.label(card), **values} if card else values
-    say = r.certain if line or card else r.likely
+    say = r.certain if line or (card and sentence != RELEASE_SENTENCE) else r.likely
     return say(line or "", ", ".join(words), severity=severity, **known)
+
+
+def _unread(p: Chart) -> bool:
+    """Tell whether nothing says which flavour the module has; the kernel's own sentence decides then."""
+    return not p.maybe("proc_driver_nvidia", "version") and not p.maybe("modules", "on_disk", "license")
 
 
 def _said(p: Chart, sentence: str) -> bool:
@@ -53,7 +58,7 @@ def open_on_old(p: Chart) -> Evidence | None:
     if p.maybe("nvml", "init", "code") == 0 and not _said(p, OPEN_SENTENCE) and r.serves(p) and not unserved(p):
         return None
     old = [pair for pair in unserved(p) if pair[1].module == "proprietary"]
-    if old and r.flavour(p) == "open":
+    if old and not (_said(p, OPEN_SENTENCE) and _unread(p)) and r.flavour(p) == "open":
         return _sure(p, OPEN_SENTENCE, old[0][0], architecture=old[0][1].name, flavour="open")
     return _sure(p, OPEN_SENTENCE, None) if _said(p, OPEN_SENTENCE) else None
 
@@ -61,7 +66,7 @@ def open_on_old(p: Chart) -> Evidence | None:
 @sign("proprietary-module-on-blackwell")
 def proprietary_on_new(p: Chart) -> Evidence | None:
     new = [pair for pair in unserved(p) if pair[1].module == "open"]
-    if new and r.flavour(p) == "proprietary":
+    if new and not (_said(p, CLOSED_SENTENCE) and _unread(p)) and r.flavour(p) == "proprietary":
         return _sure(p, CLOSED_SENTENCE, new[0][0], architecture=new[0][1].name, flavour="proprietary")
     return _sure(p, CLOSED_SENTENCE, None) if _said(p, CLOSED_SENTENCE) else None
 

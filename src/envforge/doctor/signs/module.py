@@ -127,6 +127,8 @@ def key_not_enrolled(p: Chart) -> Evidence | None:
 def line_forbids(p: Chart) -> Evidence | None:
     if r.in_container(p) or "nvidia" in r.loaded_modules(p) or p.maybe("nvml", "init", "code") == 0:
         return None
+    if p.maybe("pci") is not None and not r.gpus_on_bus(p):
+        return None
     told = [(path, str(item)) for path, item in p.leaves if path.startswith("modprobe_d") or path == "kernel.cmdline"]
     hits = [f"{path}: {text}" for path, text in told if FORBIDS.search(text)]
     return r.certain(*hits, line=hits[0]) if hits else None

@@ -16,6 +16,8 @@ NO_WHEEL = (
     r"No matching distribution found for torch|satisfies the requirement torch\b|from versions: none"
     r"|not a supported wheel on this platform"
 )
+NO_NMS = r"torchvision::nms|Couldn't load custom C\+\+ ops|_C\.so: undefined symbol"
+NUMPY_TEXT = r"compiled using NumPy 1\.x|_ARRAY_API not found|Numpy is not available"
 CUDA_PARTS = re.compile(r"^(cuda-|libcu|cudatoolkit|pytorch-cuda|libnv|cudnn)")
 
 
@@ -43,7 +45,8 @@ def one_library_two_majors(p: Chart) -> Evidence | None:
     numbers = " and ".join(sorted({number for found in twice.values() for number in found}))
     severity = "advisory" if r.kernel_ran(p) else "blocker" if r.import_failed(p) else None
     lines = [f"{name}-cu{number}" for name, found in twice.items() for number in sorted(found)]
-    return r.certain(*lines, libraries=", ".join(twice), majors=numbers, severity=severity)
+    say = r.certain if r.import_failed(p) else r.likely
+    return say(*lines, libraries=", ".join(twice), majors=numbers, severity=severity)
 
 
 @sign("extension-torch-abi-mismatch")
@@ -64,10 +67,12 @@ def pair_is_wrong(p: Chart) -> Evidence | None:
     wanted = p.known.facts.companion(Version(torch.base_version), "torchvision")
     minors = {Version(each).release[:2] for each in wanted or ()}
     words = {"torchvision": vision}
+    line = p.said(NO_NMS) if p.maybe("env_probe") or p.maybe("app_error") else None
+    say = r.certain if line else r.likely
     if minors and vision.release[:2] not in minors:
-        return r.certain(f"torch {torch}, torchvision {vision}", wanted=" or ".join(wanted or ()), **words)
+        return say(f"torch {torch}, torchvision {vision}", line or "", wanted=" or ".join(wanted or ()), **words)
     mixed = torch.local and vision.local and ("cpu" in str(torch.local)) != ("cpu" in str(vision.local))
-    return r.certain(f"torch {torch}, torchvision {vision}", **words) if mixed else None
+    return say(f"torch {torch}, torchvision {vision}", line or "", **words) if mixed else None
 
 
 @sign("numpy2-vs-old-torch")
@@ -75,7 +80,8 @@ def numpy_is_too_new(p: Chart) -> Evidence | None:
     numpy = r.installed(p, "numpy")
     if not numpy or numpy.major < 2 or not r.torch_at_most(p, p.known["numpy2_torch"]):
         return None
-    return r.certain(f"numpy {numpy}, torch {r.torch_version(p)}", numpy=numpy)
+    line = p.said(NUMPY_TEXT)
+    return (r.certain if line else r.likely)(f"numpy {numpy}, torch {r.torch_version(p)}", line or "", numpy=numpy)
 
 
 @sign("mkl-2024-1-ijit")

@@ -33,7 +33,11 @@ def small_shared_memory(p: Chart) -> Evidence | None:
     size = number(mounts(p).get(SHM, {}).get("size_mib"))
     if size is None or size > p.known["shm_mib"] or not r.in_container(p):
         return None
-    line = p.said("Bus error|shared memory") if p.maybe("app_error") or p.maybe("env_probe") else None
+    line = (
+        p.said(r"Bus error|shared memory(?! segment /dev/shm/nccl)")
+        if p.maybe("app_error") or p.maybe("env_probe")
+        else None
+    )
     return r.certain(line or "", f"{SHM} {size:.0f} MiB", size=f"{size:.0f}", severity=None if line else "advisory")
 
 
@@ -86,6 +90,17 @@ def others_fill_it(p: Chart) -> Evidence | None:
         words = {"used": f"{used:.0f}", "total": f"{total:.0f}", "gpu": r.name_of(device), "owner": owner}
         return r.certain(oom or "", f"{used:.0f} of {total:.0f} MiB", severity=None if oom else "advisory", **words)
     return None
+
+
+@sign("gpu-memory-full-by-others")
+def torch_names_another(p: Chart) -> Evidence | None:
+    """torch lists the other processes on the card: ``Process 4242 has 79.08 GiB memory in use``."""
+    other = p.told(r"(?<!this )process (\d+) has ([\d.]+) GiB memory in use")
+    whole = p.told(r"total capacity of ([\d.]+) GiB")
+    if not other or not whole or float(other[2]) < 0.5 * float(whole[1]):
+        return None
+    words = {"used": f"{float(other[2]) * 1024:.0f}", "total": f"{float(whole[1]) * 1024:.0f}"}
+    return r.likely(other[0], gpu="of this program", owner=f"process {other[1]}", **words)
 
 
 @sign("disk-full")
