@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -178,6 +180,19 @@ def test_a_conda_lock_is_read_by_rattler(make: Make, tmp_path: Path) -> None:
     assert sorted(each.name for each in section.artefacts) == in_child(read, deadline_s=60)
 
 
+def test_a_conda_lock_is_rendered_by_conda_lock(make: Make, tmp_path: Path) -> None:
+    program = shutil.which("conda-lock")
+    if program is None:
+        pytest.skip("conda-lock is not on this computer")
+    section = make(wheels=())
+    (tmp_path / "conda-lock.yml").write_text(export("both", section, "conda-lock").text)
+    subprocess.run(
+        [program, "render", "-k", "explicit", "conda-lock.yml"], cwd=tmp_path, capture_output=True, check=True
+    )
+    lines = (tmp_path / "conda-linux-64.lock").read_text().splitlines()
+    assert {f"{each.url}#{each.md5}" for each in section.artefacts} == {line for line in lines if "://" in line}
+
+
 def test_a_package_without_the_md5_that_conda_lock_asks_for_is_said(make: Make) -> None:
     section = make()
     old = replace(section, artefacts=tuple(replace(each, md5=None) for each in section.artefacts))
@@ -231,6 +246,13 @@ def test_a_bill_of_materials_names_every_artefact_once(make: Make) -> None:
     assert set(references) == set(edges["environment"])
     sympy = next(each for each in references if "/sympy@" in each)
     assert ["mpmath", "python"] == sorted(re.search(r"conda/(\w+)@", each)[1] for each in edges[sympy])  # type: ignore[index]
+
+
+def test_a_bill_of_materials_is_valid_by_cyclonedx(make: Make, at_hand: Interpreter) -> None:
+    validation = pytest.importorskip("cyclonedx.validation.json")
+    strict = validation.JsonStrictValidator(importlib.import_module("cyclonedx.schema").SchemaVersion.V1_6)
+    for section in (make(), make(conda=(), interpreter=at_hand), make(wheels=())):
+        assert strict.validate_str(export("both", section, "sbom").text) is None
 
 
 @pytest.mark.parametrize("form", ["dockerfile", "apptainer"])

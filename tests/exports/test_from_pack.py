@@ -83,6 +83,8 @@ def test_an_environment_is_made_from_a_pack_alone(pack, tmp_path):
     code = "import setuptools, sympy; print(sympy.sqrt(16))"
     run = envforge("run", "-n", "demo", "python", "-c", code, **variables)
     assert "4\n" == run.stdout, run.stderr
+    bill = json.loads(envforge("export", "demo", "--format", "sbom", **variables).stdout)
+    assert {"numpy", "setuptools"} <= {each["name"] for each in bill["components"]}
     again = envelope(envforge("create", "--from", tar, "--json", "--no-progress", **variables))
     assert "fail" == again["data"]["verify"]["verdict"]
 

@@ -90,8 +90,8 @@ def create(
     The lock beside the spec is used while it fits, and made anew when it does not. Exit 1 where nothing can serve,
     or a check fails: then the layer at fault is said, and the next candidate, which `--try-next` takes.
     """
-    if try_next and (locked or frozen):
-        raise UsageError("`--try-next` makes a new lock, which `--locked` and `--frozen` forbid")
+    if try_next and (locked or frozen or from_):
+        raise UsageError("`--try-next` makes a new lock, which `--locked`, `--frozen` and `--from` forbid")
     source = given(spec, from_)
     begun = begin(
         talk,

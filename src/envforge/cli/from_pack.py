@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,9 +15,11 @@ from envforge.cli.footing import Footing, find_footing
 from envforge.cli.job import Job, make_engines
 from envforge.cli.locking import Made
 from envforge.errors import DiskFailed, Stale, UsageError
-from envforge.exports.unpack import Pack
 from envforge.model import value
 from envforge.provision import Engines, write_whole
+
+if TYPE_CHECKING:
+    from envforge.exports.unpack import Pack
 
 FromPack = Annotated[
     Path | None,

@@ -118,8 +118,8 @@ class Environment:
 
 @value
 class Progress:
-    """A step of work that takes long; bytes where they are known. ``phase``: solve, wait, download, link, wheels,
-    verify."""
+    """A step of work that takes long; bytes where they are known. ``phase``: solve, wait, download, unpack,
+    link, wheels, verify."""
 
     phase: str
     subject: str = ""

@@ -17,6 +17,7 @@ WORDS = {
     "download": "downloading",
     "link": "linking",
     "wheels": "installing wheels",
+    "unpack": "unpacking",
     "verify": "checking",
 }
 HEARTBEAT_S = 30.0
