@@ -3,15 +3,20 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
 from cli.calling import envelope
 from cli.calling import envforge as call
-from envforge.model import CheckResult, SmokeReport
+from envforge.cli.asking import this_machine
+from envforge.cli.proving import bench
+from envforge.lock import write_lock
+from envforge.model import ABSENT, CheckResult, Dotted, Driver, SmokeReport
 from envforge.provision import provision, register, store_report
 from envforge.provision.place import Place
 from envforge.provision.stage import write_journal
+from envforge.spec import parse_spec, spec_digest
 from tiny import HERE, engines, lock, package, quiet, section
 
 PASSED = SmokeReport(
@@ -33,10 +38,12 @@ def home(tmp_path):
 
 @pytest.fixture
 def make(tmp_path):
-    def make(prefix="envs/demo", **changes):
-        part = section(package("python", "3.11.7"), **changes)
-        where = tmp_path / prefix
-        made = provision(lock(part), part, where, engines=engines(), packages=tmp_path / "cache", emit=quiet)
+    def make(prefix="envs/demo", spec_origin="", extra=None, **changes):
+        part = section(package("python", "3.11.7"), *([extra] if extra else []), **changes)
+        where, tools = tmp_path / prefix, engines()
+        made = provision(
+            lock(part), part, where, engines=tools, packages=tmp_path / "cache", emit=quiet, spec_origin=spec_origin
+        )
         register(tmp_path / "state/envforge/prefixes.json", made, tmp_path / "envs")
         return made
 
@@ -54,14 +61,72 @@ def test_environments_are_listed_with_where_they_were_proven(make, home, tmp_pat
     lines = call("list", **home, COLUMNS="300").stdout.splitlines()
     assert ["name", "torch", "cuda", "python", "proven", "on", "prefix"] == lines[0].split()
     assert ["demo", "2.13.0", "cpu", "3.11", "never", str(tmp_path / "elsewhere")] == lines[1].split()
-    assert ["demo", "2.13.0", "cpu", "3.11", "bench", str(tmp_path / "envs/demo")] == lines[2].split()
+    assert ["demo", "2.13.0", "cpu", "3.11", "bench", "(not", "here)", str(tmp_path / "envs/demo")] == lines[2].split()
 
 
 def test_a_list_is_one_document_for_programs(make, home, tmp_path):
     store_report(make(), PASSED, "x")
     (each,) = envelope(call("list", "--json", **home))["data"]["environments"]
-    assert {"verdict": "pass", "machine": "bench", "when": PASSED.when} == each["verified"]
+    proof = {"verdict": "pass", "machine": "bench", "when": PASSED.when, "devices": [], "driver": None, "here": False}
+    assert proof == each["verified"]
     assert (str(tmp_path / "envs/demo"), "2.13.0", None) == (each["prefix"], each["torch"], each["cuda"])
+
+
+@pytest.mark.parametrize(
+    ("verdict", "on", "state", "said"),
+    [
+        ("pass", "here", "clean", "verified on Xeon, 2026-11-20"),
+        ("pass", "another driver", "unverified", "unverified here: verified on Xeon, 2026-11-20, and this is other"),
+        ("fail", "here", "unverified", "failed on Xeon, 2026-11-20: `import`"),
+        ("inconclusive", "here", "unverified", "could not tell on Xeon, 2026-11-20: `import`"),
+    ],
+)
+def test_a_proof_holds_for_the_driver_and_the_cards_it_was_made_with(make, home, verdict, on, state, said):
+    hardware = bench(replace(this_machine(), driver=ABSENT if on == "here" else Driver(version=Dotted("580.65.06"))))
+    results = (replace(PASSED.results[0], outcome=verdict),)
+    store_report(make(), replace(PASSED, results=results, devices=("Xeon",)), f"{hardware} quick")
+    document = envelope(call("status", "demo", "--json", **home))
+    assert (0, state, state == "clean") == (
+        document["exit"],
+        document["data"]["state"],
+        document["data"]["verified"]["here"],
+    )
+    assert said in call("status", "demo", **home, COLUMNS="200").stdout
+    listed = {
+        "clean": "CPU ",
+        "unverified": {"pass": "CPU (not here)", "fail": "failed"}.get(verdict, "could not tell"),
+    }
+    assert listed[state] in call("list", **home, COLUMNS="300").stdout
+
+
+def test_a_card_is_named_without_its_maker_in_the_list(make, home):
+    store_report(make(), replace(PASSED, devices=("NVIDIA H200",) * 2, driver="580.65.06"), "x")
+    assert "2 × H200 (not here)" in call("list", **home, COLUMNS="300").stdout
+    assert (
+        "verified on 2 × NVIDIA H200, driver 580.65.06, 2026-11-20"
+        in call("status", "demo", **home, COLUMNS="200").stdout
+    )
+
+
+def test_drift_is_told_by_package(make, home):
+    folder = make(extra=package("numpy", "2.4.6")).prefix / "conda-meta"
+    (folder / "numpy-2.4.6-0.json").rename(folder / "numpy-2.4.7-0.json")
+    done = call("status", "demo", **home, COLUMNS="200")
+    assert (4, True) == (done.returncode, "numpy 2.4.6 0 → 2.4.7 0" in done.stdout)
+
+
+def test_a_newer_lock_is_told_by_package(make, home, tmp_path):
+    spec = tmp_path / "demo.yaml"
+    spec.write_text("name: demo\n")
+    old = make(spec_origin=str(spec))
+    parsed = parse_spec(spec.read_text(), str(spec))
+    newer = section(package("python", "3.11.7"), package("numpy", "2.4.7"))
+    fresh = replace(lock(newer), spec_digest=spec_digest(parsed))
+    spec.with_name("demo.lock.yaml").write_text(write_lock(fresh))
+    document = envelope(call("status", str(old.prefix), "--json", **home))
+    assert (4, "stale") == (document["exit"], document["data"]["state"])
+    assert [{"name": "numpy", "before": None, "after": "2.4.7 0"}] == document["data"]["changes"]
+    assert "numpy 2.4.7 0 is added" in call("status", str(old.prefix), **home, COLUMNS="200").stdout
 
 
 def test_a_program_runs_inside_and_its_exit_code_is_passed_on(make, home):

@@ -46,3 +46,16 @@ def test_a_failure_is_written_for_ci(torchless, tmp_path):
 def test_what_cannot_be_verified_is_a_usage_error(words, tmp_path):
     done = envforge("verify", *words, HOME=str(tmp_path))
     assert (2, "", 1) == (done.returncode, done.stdout, done.stderr.count("error: "))
+
+
+def test_what_cannot_be_tried_without_torch_is_one_line(torchless):
+    page = envforge("verify", "--python", torchless, COLUMNS="80").stdout
+    assert 1 == page.count("torch does not import")
+    assert "checks skipped: torch does not import (`S_NO_TORCH`)" in page
+
+
+def test_requirements_may_be_given_with_commas_and_annotations_asked_for(torchless):
+    done = envforge("verify", "--python", torchless, "--require", "fp8,compile", "--github", "--json")
+    failed = {each["check"] for each in envelope(done)["data"]["results"] if each["outcome"] == "fail"}
+    assert {"fp8_matmul", "torch_compile"} < failed
+    assert "::error title=envforge%3A fp8_matmul" in done.stderr

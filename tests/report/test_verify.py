@@ -1,13 +1,16 @@
 """Check results for people, CI systems and programs."""
 
+from dataclasses import replace
 from xml.etree import ElementTree
+
+import pytest
 
 from envforge.errors import SpecError
 from envforge.model import CheckResult, SmokeReport
 from envforge.report.github import error_annotations, result_annotations, summary
 from envforge.report.junit import junit
 from envforge.report.shapes import verify_shape
-from envforge.report.verify import verify_page
+from envforge.report.verify import place_text, verify_page
 from report.test_text import shown
 
 RESULTS = (
@@ -29,7 +32,7 @@ REPORT = SmokeReport(python="/envs/vision/bin/python", torch="2.13.0", cuda="12.
 
 def test_the_page_names_each_check_and_explains_all_but_passes():
     text = shown(verify_page(REPORT))
-    assert "torch 2.13.0 with CUDA 12.6  on box, /envs/vision/bin/python\n" in text
+    assert "torch 2.13.0 with CUDA 12.6  on box, `/envs/vision/bin/python`\n" in text
     assert "  ✓ import  1.50 s\n" in text
     assert "  ✗ kernel on cuda:0  0.25 s\n" in text
     assert "for sm_61 (`kernel-image`)" in text
@@ -39,7 +42,7 @@ def test_the_page_names_each_check_and_explains_all_but_passes():
 
 def test_the_shape_has_the_contracts_keys():
     shape = verify_shape(REPORT)
-    assert ["python", "torch", "cuda", "machine", "verdict", "results"] == list(shape)
+    assert ["python", "torch", "cuda", "machine", "devices", "driver", "when", "verdict", "results"] == list(shape)
     assert {
         "check": "kernel",
         "device": "cuda:0",
@@ -78,3 +81,37 @@ def test_a_spec_error_is_annotated_on_its_line():
 
 def test_the_step_summary_is_a_table():
     assert "| peer\\|copy | cuda:1 | inconclusive | took 100% too long |" in summary(REPORT)
+
+
+def test_checks_skipped_for_one_reason_share_a_line():
+    skips = [
+        CheckResult(check=name, device=None, outcome="skip", took_s=0.0, detail="no torch", code="S_NO_TORCH")
+        for name in ("fft", "rng", "linalg")
+    ]
+    report = replace(REPORT, results=(RESULTS[1], *skips))
+    text = shown(verify_page(report))
+    assert "  – 3 checks skipped: no torch (`S_NO_TORCH`)\n      fft, rng, linalg\n" in text
+    assert "  – rng\n" in shown(verify_page(report, verbose=True))
+
+
+def test_a_pass_with_a_code_is_a_warning_everywhere():
+    noted = CheckResult(check="rate", device="cuda:0", outcome="pass", took_s=0.0, detail="slow link", code="W_PCIE")
+    report = replace(REPORT, results=(RESULTS[0], noted))
+    text = shown(verify_page(report))
+    assert "  ! rate on cuda:0\n      slow link (`W_PCIE`)\n" in text
+    assert text.endswith("proven to run here  (2 pass, 1 with a warning)\n")
+    assert ["::warning title=envforge%3A rate on cuda%3A0::slow link"] == list(result_annotations(report))
+    assert "W_PCIE: slow link" == ElementTree.fromstring(junit(report).encode()).findtext("testcase/system-out")
+
+
+@pytest.mark.parametrize(
+    ("devices", "driver", "text"),
+    [
+        ((), None, "box"),
+        (("Xeon",), None, "Xeon"),
+        (("H100", "H100"), "580.65.06", "2 × H100, driver 580.65.06"),
+        (("A100", "H100"), None, "A100, H100"),
+    ],
+)
+def test_where_checks_ran_is_said_by_card_and_driver(devices, driver, text):
+    assert text == place_text(replace(REPORT, devices=devices, driver=driver))

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from envforge.cli.common import Answer, DryRun, MaybeEnvironment, Name, Prefix, Talk, Timeout, Yes, command
 from envforge.cli.dirs import Dirs, find_dirs, find_one
+from envforge.cli.locking import staleness
+from envforge.cli.proofs import environment_shape, list_page, proven_here, status_page
 from envforge.errors import Stale, UsageError
 from envforge.model import Environment
 from envforge.provision import (
-    Drift,
     Place,
     delete_cache,
     drift,
@@ -28,10 +29,9 @@ from envforge.provision import (
 from envforge.provision import (
     rollback as turn_back,
 )
-from envforge.report.page import BLANK, Line, Page, item, prose, row
+from envforge.report.page import prose
 
 Cache = Annotated[bool, typer.Option("--cache", envvar="ENVFORGE_CLEAN_CACHE", help="Delete the package caches too.")]
-WIDTH = 10
 
 
 @command(examples=("envforge list", "envforge list --json | jq -r '.data.environments[].prefix'"))
@@ -39,79 +39,31 @@ def list_(talk: Talk) -> Answer:
     """List the environments that are whole: what is in them, where they are, where they were proven to run."""
     dirs = find_dirs()
     found = list_environments(dirs.envs, dirs.registry)
-    return Answer(data={"environments": [environment_shape(each) for each in found]}, page=lambda: _table(found))
-
-
-def environment_shape(environment: Environment) -> dict[str, Any]:
-    """Give an environment as JSON tells it."""
-    build, report = environment.section.candidate.build, environment.verified
-    return {
-        "name": environment.name,
-        "prefix": str(environment.prefix),
-        "python": environment.section.candidate.python,
-        "torch": str(build.torch),
-        "cuda": None if build.cuda is None else str(build.cuda),
-        "source": build.source,
-        "engine": environment.engine,
-        "created": environment.created,
-        "spec": environment.spec_origin,
-        "verified": report and {"verdict": report.verdict, "machine": report.machine, "when": report.when},
-    }
-
-
-def _table(found: tuple[Environment, ...]) -> Page:
-    if not found:
-        return (prose("There is no environment yet; `envforge create SPEC` makes one."),)
-    rows = [("name", "torch", "cuda", "python", "proven on", "prefix"), *map(_cells, found)]
-    widths = [max(len(each[column]) for each in rows) for column in range(6)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(each, widths, strict=True)).rstrip() for each in rows]
-    head, *body = (Line(body=(("", line),)) for line in lines)
-    return (Line(body=(("quiet", head.body[0][1]),)), *body)
-
-
-def _cells(environment: Environment) -> tuple[str, ...]:
-    build, report = environment.section.candidate.build, environment.verified
-    proven = {"pass": report.machine, "fail": "failed", "inconclusive": "could not tell"} if report else {}
-    cuda = "cpu" if build.cuda is None else str(build.cuda)
-    verdict = proven[report.verdict] if report else "never"
-    python = environment.section.candidate.python
-    return environment.name, str(build.torch), cuda, python, verdict, str(environment.prefix)
+    here = proven_here(found)
+    shapes = [environment_shape(each, here=each.prefix in here) for each in found]
+    return Answer(data={"environments": shapes}, page=lambda: list_page(found, here))
 
 
 @command(examples=("envforge status vision", "envforge status -p ./env --json"))
 def status(talk: Talk, environment: MaybeEnvironment = None, name: Name = None, prefix: Prefix = None) -> Answer:
-    """Say whether an environment is as its lock made it, whether the lock is still the spec's, and what is proven."""
-    from envforge.cli.locking import staleness
+    """Say whether an environment is as its lock made it, whether the lock is still the spec's, and what is proven.
 
+    A proof holds for the GPUs and the driver that it was made with. Exit 4 where it has drifted or is stale.
+    """
     found = _one(find_dirs(), environment, name, prefix)
     drifted, stale = drift(found), staleness(found)
-    state = "drifted" if not drifted.clean else "stale" if stale else _proven(found)
+    here = found.prefix in proven_here((found,))
+    state = "drifted" if not drifted.clean else "stale" if stale else "clean" if here else "unverified"
     data = {
-        **environment_shape(found),
+        **environment_shape(found, here=here),
         "state": state,
         "missing": list(drifted.missing),
         "added": list(drifted.added),
-        "stale": stale,
+        "stale": stale and stale.why,
+        "changes": stale.changes if stale else (),
     }
     code = Stale.exit if state in ("drifted", "stale") else 0
-    return Answer(data=data, page=lambda: _status_page(found, state, drifted, stale), exit=code)
-
-
-def _proven(environment: Environment) -> str:
-    return "clean" if environment.verified and environment.verified.verdict == "pass" else "unverified"
-
-
-def _status_page(environment: Environment, state: str, drifted: Drift, stale: str | None) -> Page:
-    report = environment.verified
-    rows = [
-        row("state", state, "good" if state == "clean" else "warn", width=WIDTH),
-        row("prefix", str(environment.prefix), width=WIDTH),
-        row("made", f"{environment.created} by {environment.engine}", width=WIDTH),
-        row("checks", f"{report.verdict} on {report.machine}, {report.when}" if report else "never run", width=WIDTH),
-    ]
-    notes = [item(f"missing: {each}") for each in drifted.missing] + [item(f"added: {each}") for each in drifted.added]
-    notes += [item(stale)] if stale else []
-    return (prose(environment.name, "title"), *rows, *((BLANK, *notes) if notes else ()))
+    return Answer(data=data, page=lambda: status_page(found, state, drifted, stale, here=here), exit=code)
 
 
 @command(examples=("envforge remove vision", "envforge remove -p ./env -y"))
@@ -177,7 +129,7 @@ def rollback(
     with talk.watching() as emit:
         back = turn_back(found.prefix, emit=emit, timeout_s=timeout)
     said = f"`{back.name}` is as it was made on {back.created}: torch {back.section.candidate.build.torch}"
-    return Answer(data=environment_shape(back), page=lambda: (prose(said),))
+    return Answer(data=environment_shape(back, here=back.prefix in proven_here((back,))), page=lambda: (prose(said),))
 
 
 @command(examples=("envforge clean", "envforge clean --cache"))

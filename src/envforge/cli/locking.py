@@ -26,7 +26,7 @@ from envforge.model import (
     Warned,
     value,
 )
-from envforge.provision import section_digest, write_whole
+from envforge.provision import Change, changes, section_digest, write_whole
 from envforge.report.plan import candidate_text
 
 HERE = "here"
@@ -40,6 +40,14 @@ class Made:
     target: str
     decision: Decision
     section: Section | None = None
+
+
+@value
+class Staleness:
+    """Why an environment is stale, and how the lock differs from what stands there."""
+
+    why: str
+    changes: tuple[Change, ...] = ()
 
 
 def make_section(job: Job, target: str, machines: tuple[Machine, ...]) -> Made:
@@ -170,7 +178,7 @@ def save_lock(lock: Lock, spec_file: Path) -> bool:
     return True
 
 
-def staleness(environment: Environment) -> str | None:
+def staleness(environment: Environment) -> Staleness | None:
     """Say why an environment is no longer what its spec and lock ask for; None when it is, or nothing can tell."""
     from envforge.cli.asking import read_spec
     from envforge.spec import spec_digest
@@ -180,7 +188,15 @@ def staleness(environment: Environment) -> str | None:
     if lock is None:
         return None
     if lock.spec_digest != spec_digest(read_spec(spec_file)):
-        return f"`{spec_file.name}` has changed since it was locked"
-    if environment.lock_digest not in {section_digest(section) for section in lock.sections}:
-        return f"`{lock_path(spec_file).name}` has changed since this was made"
-    return None
+        return Staleness(why=f"`{spec_file.name}` has changed since it was locked")
+    if environment.lock_digest in {section_digest(section) for section in lock.sections}:
+        return None
+    why = f"`{lock_path(spec_file).name}` has changed since this was made"
+    section = _twin(lock, environment.section)
+    return Staleness(why=why, changes=changes(environment.section, section) if section else ())
+
+
+def _twin(lock: Lock, section: Section) -> Section | None:
+    """Find the section that took this one's place: the same target's, else the first."""
+    same = (each for each in lock.sections if each.target == section.target)
+    return next(same, lock.sections[0] if lock.sections else None)

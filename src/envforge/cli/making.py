@@ -8,7 +8,7 @@ from envforge.cli.fitting import unserved
 from envforge.cli.footing import Footing
 from envforge.cli.job import Job
 from envforge.cli.locking import save_lock
-from envforge.cli.proving import is_proven, prove
+from envforge.cli.proving import is_proven, notes, prove
 from envforge.cli.trying import Try, find_next, take_next, try_of
 from envforge.errors import EngineFailed
 from envforge.model import Candidate, Environment, value
@@ -94,4 +94,7 @@ def _prove(job: Job, environment: Environment) -> tuple[Environment, bool]:
         job.talk.warn(f"not verified here: {why}; run `envforge verify {environment.prefix}` where it belongs")
         return environment, False
     with job.clock("verify"):
-        return prove(job.talk, environment, job.here, job.spec, job.timeout_s), True
+        proven = prove(job.talk, environment, job.here, job.spec, job.timeout_s)
+    for each in notes(proven.verified) if proven.verified else ():
+        job.talk.warn(each)
+    return proven, True

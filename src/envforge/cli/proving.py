@@ -6,8 +6,10 @@ from envforge.cli.talk import Talk
 from envforge.errors import EnvforgeError
 from envforge.model import ABSENT, CheckResult, Driver, Environment, Machine, Section, SmokeReport, Spec
 from envforge.provision import store_report
-from envforge.wire import digest, to_plain
+from envforge.wire import digest
 
+Checks = str | tuple[str, ...]
+TIERS = ("quick", "standard", "deep")
 EXITS = {"pass": 0, "fail": 1, "inconclusive": 3}
 
 
@@ -32,20 +34,40 @@ def prove(talk: Talk, environment: Environment, machine: Machine, spec: Spec, ti
             deadline_s=timeout_s,
             emit=emit,
         )
-    return store_report(environment, report, bench(machine, spec))
+    return keep_report(environment, report, machine, spec.checks)
+
+
+def keep_report(environment: Environment, report: SmokeReport, machine: Machine, checks: Checks) -> Environment:
+    """Store a report with the environment, with what it was made on and which checks were asked for."""
+    return store_report(environment, report, f"{bench(machine)} {_words(checks)}")
 
 
 def is_proven(environment: Environment, machine: Machine, spec: Spec) -> bool:
-    """Say whether these checks have passed in this environment, with this driver and these GPUs."""
+    """Say whether these checks, or a tier that holds them, have passed in this environment on this hardware."""
+    done = environment.verified_on.partition(" ")[2]
+    if done in TIERS and spec.checks in TIERS:
+        covered = TIERS.index(done) >= TIERS.index(str(spec.checks))
+    else:
+        covered = done == _words(spec.checks)
+    return covered and passed_here(environment, machine)
+
+
+def passed_here(environment: Environment, machine: Machine) -> bool:
+    """Say whether its checks have passed with this driver and these GPUs."""
     report = environment.verified
-    return report is not None and report.verdict == "pass" and environment.verified_on == bench(machine, spec)
+    on = environment.verified_on.partition(" ")[0]
+    return report is not None and report.verdict == "pass" and on == bench(machine)
 
 
-def bench(machine: Machine, spec: Spec) -> str:
-    """Give the digest of what a proof holds for: driver, GPUs (in any order), glibc, and the checks."""
+def bench(machine: Machine) -> str:
+    """Give the digest of the hardware that a proof holds for: driver, GPUs (in any order), and glibc."""
     driver = machine.driver.version if isinstance(machine.driver, Driver) else machine.driver is ABSENT
-    cards = sorted((gpu.name, str(gpu.compute_capability), gpu.memory_bytes, gpu.mig) for gpu in machine.gpus or ())
-    return digest((driver, machine.gpus is None, [to_plain(card) for card in cards], machine.glibc, spec.checks))
+    cards = sorted(f"{gpu.name} {gpu.compute_capability} {gpu.memory_bytes} {gpu.mig}" for gpu in machine.gpus or ())
+    return digest((driver, machine.gpus is None, cards, machine.glibc))
+
+
+def _words(checks: Checks) -> str:
+    return checks if isinstance(checks, str) else ",".join(checks)
 
 
 def expectations(section: Section) -> dict[str, str]:
@@ -70,6 +92,15 @@ def _complaint(result: CheckResult) -> tuple[str, tuple[str, ...]]:
     code = codes().get(result.code or "")
     says = code.says if code else result.code
     return f"check `{result.check}` {verb}: {_line(result.detail)}", tuple(filter(None, (result.device, says)))
+
+
+def notes(report: SmokeReport) -> tuple[str, ...]:
+    """Say what passing checks had to remark."""
+    return tuple(
+        f"check `{each.check}` passes, but {_line(each.detail)}"
+        for each in report.results
+        if each.outcome == "pass" and each.code
+    )
 
 
 def _line(detail: str) -> str:

@@ -12,10 +12,10 @@ import typer
 from envforge.cli.asking import find_interpreter, this_machine
 from envforge.cli.common import Answer, MaybeEnvironment, Name, Prefix, Talk, Timeout, command
 from envforge.cli.dirs import find_dirs, find_one
-from envforge.cli.proving import EXITS, bench, expectations
+from envforge.cli.proving import EXITS, expectations, keep_report
 from envforge.errors import DiskFailed, UsageError
-from envforge.model import Environment, SmokeReport, Spec
-from envforge.provision import find_environment, store_report
+from envforge.model import Environment, SmokeReport
+from envforge.provision import find_environment
 from envforge.report.shapes import verify_shape
 from envforge.report.verify import verify_page
 
@@ -36,7 +36,7 @@ Checks = Annotated[
 Require = Annotated[
     list[str] | None,
     typer.Option(
-        "--require", envvar="ENVFORGE_REQUIRE", metavar="NAME", help="Fail if this check or feature is skipped."
+        "--require", envvar="ENVFORGE_REQUIRE", metavar="NAMES", help="Fail if these checks or features are skipped."
     ),
 ]
 Device = Annotated[
@@ -46,12 +46,16 @@ Device = Annotated[
 Junit = Annotated[
     Path | None, typer.Option("--junit", envvar="ENVFORGE_JUNIT", metavar="FILE", help="Write JUnit XML too.")
 ]
+GitHub = Annotated[
+    bool,
+    typer.Option("--github", envvar="ENVFORGE_GITHUB", help="Write GitHub annotations to stderr, as on GitHub itself."),
+]
 
 
 @command(
     examples=(
         "envforge verify vision",
-        "envforge verify vision --checks standard --require bf16",
+        "envforge verify vision --checks standard --require bf16,compile",
         "envforge verify --python .venv/bin/python --junit report.xml",
     )
 )
@@ -65,16 +69,19 @@ def verify(
     require: Require = None,
     device: Device = None,
     junit: Junit = None,
+    github: GitHub = False,
     timeout: Timeout = None,
 ) -> Answer:
     """Run real kernels with known results in an environment, and say what is proven here.
 
-    Exit 0 proven, 1 a check failed, 3 a check could not tell. On GitHub, failures become annotations.
+    The report stays with the environment. Exit 0 proven, 1 a check failed, 3 a check could not tell. On GitHub,
+    failures become annotations.
     """
     found = _environment(environment, name, prefix, python)
     interpreter = found.python if found else find_interpreter(str(python))
-    report = _run(talk, found, interpreter, checks, tuple(require or ()), tuple(device) if device else None, timeout)
-    _hand_on(report, junit)
+    wanted = _words(require)
+    report = _run(talk, found, interpreter, checks, wanted, _words(device) or None, timeout)
+    _hand_on(report, junit, github)
     return Answer(
         data=verify_shape(report),
         page=lambda: verify_page(report, verbose=talk.verbose > 0),
@@ -124,24 +131,39 @@ def _run(
             deadline_s=timeout_s,
             emit=emit,
         )
-    if environment and devices is None:
-        store_report(environment, report, bench(machine, Spec(name=environment.name, checks=wanted)))
+    if environment and devices is None and not _says_less(report, wanted, environment):
+        keep_report(environment, report, machine, wanted)
     return report
+
+
+def _says_less(report: SmokeReport, checks: Tier | tuple[str, ...], environment: Environment) -> bool:
+    """Tell whether a report says less of an environment than the one that it has.
+
+    A few checks that pass never stand in for a whole tier, and what only this call required is not its fault.
+    """
+    if any(each.code == "E_REQUIRED" for each in report.results):
+        return True
+    return isinstance(checks, tuple) and report.verdict == "pass" and environment.verified is not None
+
+
+def _words(given: list[str] | None) -> tuple[str, ...]:
+    """Take words that were given apart, or with commas."""
+    return tuple(word for each in given or () for word in each.split(",") if word)
 
 
 def _checks(words: str | None) -> Tier | tuple[str, ...]:
     """Read a tier, or names with commas."""
     tier: Tier | None = next((each for each in get_args(Tier) if each == (words or "quick")), None)
-    return tier or tuple(str(words).split(","))
+    return tier or _words([str(words)])
 
 
-def _hand_on(report: SmokeReport, path: Path | None) -> None:
+def _hand_on(report: SmokeReport, path: Path | None, github: bool) -> None:
     """Write JUnit where it was asked for, and annotations and a summary on GitHub."""
     if path:
         from envforge.report.junit import junit
 
         _write(path, junit(report), "w")
-    if os.environ.get("GITHUB_ACTIONS") == "true":
+    if github or os.environ.get("GITHUB_ACTIONS") == "true":
         from envforge.report.github import result_annotations, summary
 
         sys.stderr.writelines(f"{line}\n" for line in result_annotations(report))

@@ -26,7 +26,10 @@ class CheckResult:
 
 @value
 class SmokeReport:
-    """All check results of one environment on one machine."""
+    """All check results of one environment on one machine.
+
+    ``devices`` names what they ran on, as NVML or the kernel calls it; ``driver`` is None where no GPU took part.
+    """
 
     python: str
     torch: str | None
@@ -34,6 +37,8 @@ class SmokeReport:
     machine: str
     results: tuple[CheckResult, ...]
     when: str = ""
+    devices: tuple[str, ...] = ()
+    driver: str | None = None
 
     @property
     def verdict(self) -> Literal["pass", "fail", "inconclusive"]:

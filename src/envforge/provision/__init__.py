@@ -3,7 +3,7 @@
 from envforge.provision.activation import Activation, activated, activation, activation_script
 from envforge.provision.build import Engines, provision, refuse_foreign, section_digest, standing
 from envforge.provision.disk import write_whole
-from envforge.provision.drift import Drift, drift
+from envforge.provision.drift import Change, Drift, changes, drift
 from envforge.provision.marker import read_environment, store_report
 from envforge.provision.place import Place
 from envforge.provision.registry import find_environment, list_environments, register
@@ -12,6 +12,7 @@ from envforge.provision.space import Room, check_room, measure_room
 
 __all__ = [
     "Activation",
+    "Change",
     "Drift",
     "Engines",
     "Place",
@@ -19,6 +20,7 @@ __all__ = [
     "activated",
     "activation",
     "activation_script",
+    "changes",
     "check_room",
     "clean",
     "delete_cache",

@@ -23,6 +23,30 @@ class Drift:
         return not self.missing and not self.added
 
 
+@value
+class Change:
+    """One package that two sections lock differently; None where it is not locked."""
+
+    name: str
+    before: str | None
+    after: str | None
+
+
+def changes(old: Section, new: Section) -> tuple[Change, ...]:
+    """Compare what two sections lock, by name and version, then by build."""
+    before, after = _locked(old), _locked(new)
+    names = sorted(name for name in {*before, *after} if before.get(name) != after.get(name))
+    return tuple(Change(name=name, before=_say(before.get(name)), after=_say(after.get(name))) for name in names)
+
+
+def _locked(section: Section) -> dict[str, tuple[str, str]]:
+    return {each.name: (each.version, each.build) for each in section.artefacts}
+
+
+def _say(artefact: tuple[str, str] | None) -> str | None:
+    return " ".join(filter(None, artefact)) if artefact else None
+
+
 def drift(environment: Environment) -> Drift:
     """Compare conda's records with the lock and the dist-info directories with those at installation."""
     marker = read_marker(environment.prefix)

@@ -28,9 +28,10 @@ def answer_annotations(answers: Iterable[Answer]) -> Iterator[str]:
 
 
 def result_annotations(report: SmokeReport) -> Iterator[str]:
-    """Give one annotation for each check that failed or could not tell."""
+    """Give one annotation for each check that failed, could not tell, or passed with a warning."""
     for result in report.results:
-        if level := LEVELS.get(result.outcome):
+        noted = "warning" if result.outcome == "pass" and result.code else None
+        if level := LEVELS.get(result.outcome, noted):
             place = f" on {result.device}" if result.device else ""
             yield _annotation(level, f"envforge: {result.check}{place}", result.detail or result.outcome)
 

@@ -73,6 +73,8 @@ def _case(suite: ElementTree.Element, result: CheckResult) -> None:
     tag = {"fail": "failure", "inconclusive": "error", "skip": "skipped"}.get(result.outcome)
     if tag:
         ElementTree.SubElement(case, tag, message=_printable(result.detail), type=result.code or result.outcome)
+    elif result.code:
+        ElementTree.SubElement(case, "system-out").text = _printable(f"{result.code}: {result.detail}")
 
 
 def _printable(text: str) -> str:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from envforge.model import CheckResult, Emit, Machine, Progress, SmokeReport
+from envforge.model import CheckResult, Driver, Emit, Machine, Progress, SmokeReport
 from envforge.verify.follow import IMPORT, Follower, Sink, Target
 from envforge.verify.judge import judge
 from envforge.verify.registry import Check, floors, required, select
@@ -51,6 +51,8 @@ def verify(  # noqa: PLR0913
     suite.run(chosen, devices)
     order = {check.name: place for place, check in enumerate(chosen)}
     results = sorted(suite.results, key=lambda result: order[result.check])
+    gpus = _gpus(results, machine) if suite.kind == "cuda" or told["want_cuda"] else ()
+    driver = machine.driver if machine and gpus else None
     return SmokeReport(
         python=str(suite.hello.get("python") or python),
         torch=suite.hello.get("torch"),
@@ -58,7 +60,22 @@ def verify(  # noqa: PLR0913
         machine=machine.name if machine else platform.node(),
         results=tuple(results),
         when=datetime.now(UTC).isoformat(timespec="seconds"),
+        devices=gpus or _plain(suite.kind, machine),
+        driver=str(driver.version) if isinstance(driver, Driver) else None,
     )
+
+
+def _gpus(results: Iterable[CheckResult], machine: Machine | None) -> tuple[str, ...]:
+    """Name the GPUs that answered; where none did, those that were there to be used."""
+    seen = tuple(str(each.measured["name"]) for each in results if "name" in each.measured and each.device)
+    return seen or tuple(gpu.name or "GPU" for gpu in (machine.gpus or () if machine else ()))
+
+
+def _plain(kind: str | None, machine: Machine | None) -> tuple[str, ...]:
+    """Name what stood in for a GPU; nothing where no device was reached."""
+    if kind != "cpu":
+        return (kind,) if kind else ()
+    return ((machine.cpu if machine else None) or "cpu",)
 
 
 def _absolute(python: Path) -> Path:
@@ -113,6 +130,7 @@ class _Suite:
         self.until = float("inf")
         self.results: list[CheckResult] = []
         self.hello: dict[str, Any] = {}
+        self.kind: str | None = None
         self.lock = threading.Lock()
 
     def run(self, chosen: tuple[Check, ...], devices: tuple[str, ...] | None) -> None:
@@ -122,7 +140,7 @@ class _Suite:
         first, *others = [self._target(device) for device in devices or ("auto",)]
         plain = tuple(check for check in rest if check.scope in ("host", "device"))
         leader = self._follow(first, importing, plain, self.take)
-        self.hello = leader.hello
+        self.hello, self.kind = leader.hello, leader.device.get("kind")
         self._skip_the_rest(leader, rest)
         if not leader.imported:
             return
