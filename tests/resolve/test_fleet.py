@@ -85,3 +85,12 @@ def test_why_not_says_in_what_an_allowed_release_lost():
 
 def test_why_not_of_a_release_that_nobody_has_is_empty():
     assert () == why_not(spec(), (A100,), FACTS, torch="9.9")
+
+
+def test_a_machine_without_gpus_does_not_make_its_team_wish_for_the_cpu():
+    fleet = (profile("b200-580.65"), profile("laptop-nogpu"))
+    found = resolve(spec(), fleet, FACTS)
+    assert ("cu130", ()) == (found.best.build.variant, found.unlocks)
+    assert [f"torch {found.best.build.torch} cu130 is a CUDA build, and there is no GPU to use it on laptop-nogpu"] == [
+        each.text for each in found.warnings if each.code == "gpu-missing"
+    ]

@@ -124,13 +124,13 @@ class Ranking:
 
 
 def _wants_gpu(spec: Spec, machines: tuple[Machine, ...]) -> bool:
-    """Say which kind of build fits: CUDA where every machine has a GPU, else CPU.
+    """Say which kind of build fits: CUDA where a machine has a GPU, else CPU.
 
     Of GPUs that could not be looked at, a driver that answers or a CUDA that is stated speaks.
     """
     if policy_of(spec) == "none":
         return False
-    return all(has_gpus(machine) or (has_gpus(machine) is None and _speaks_cuda(machine)) for machine in machines)
+    return any(has_gpus(machine) or (has_gpus(machine) is None and _speaks_cuda(machine)) for machine in machines)
 
 
 def _speaks_cuda(machine: Machine) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from envforge.facts import Facts
 from envforge.model import Candidate, Driver, Machine, Warned
 from envforge.resolve.constraints import has_gpus, named, on_gpu, policy_of, speaks
+from envforge.resolve.constraints.driver import ModuleFlavour
 from envforge.resolve.constraints.kernels import PTX
 from envforge.resolve.constraints.source import SourceAnswers
 from envforge.resolve.inquiry import Inquiry, Ruling
@@ -41,8 +42,16 @@ def _driver(machine: Machine, facts: Facts) -> Iterator[Warned]:
 
 
 def _unknown(ruling: Ruling, best: int) -> Iterator[Warned]:
-    for rule in ruling.named(ruling.judged.untold(best)):
-        yield Warned(code=f"unknown-{rule.rule}", text=f"not checked: {rule}", where=rule.where)
+    untold = ruling.named(ruling.judged.untold(best))
+    modules = [rule for rule in untold if isinstance(rule, ModuleFlavour)]
+    split = len({rule.demanded for rule in modules}) > 1 and len({rule.hosts for rule in modules}) == 1
+    if split:
+        wants = ", ".join(f"{rule.card} only with the {rule.demanded} one" for rule in modules)
+        text = f"no kernel module drives all cards of {modules[0].host} at once: {wants}"
+        yield Warned(code="module-split", text=text, where=tuple(place for rule in modules for place in rule.where))
+    for rule in untold:
+        if not (split and rule in modules):
+            yield Warned(code=f"unknown-{rule.rule}", text=f"not checked: {rule}", where=rule.where)
 
 
 def _build(candidate: Candidate, ruling: Ruling, facts: Facts) -> Iterator[Warned]:
@@ -69,8 +78,9 @@ def _build(candidate: Candidate, ruling: Ruling, facts: Facts) -> Iterator[Warne
 
 def _on_gpu(candidate: Candidate, ruling: Ruling, facts: Facts) -> Iterator[Warned]:
     build = candidate.build
-    if any(has_gpus(machine) is False for machine in ruling.machines):
-        text = f"{named(build)} is a CUDA build, and there is no GPU to use it"
+    if without := [machine.name for machine in ruling.machines if has_gpus(machine) is False]:
+        on = f" on {', '.join(without[:3])}{' and others' * (len(without) > 3)}" if len(ruling.machines) > 1 else ""
+        text = f"{named(build)} is a CUDA build, and there is no GPU to use it{on}"
         yield Warned(code="gpu-missing", text=text, where=build.where)
     if ruling.ranking.native(build) is False:
         spoken = min(found for machine in ruling.machines if (found := speaks(machine, facts)))
