@@ -23,6 +23,7 @@ from envforge.report.page import Page
 from envforge.report.sections import sections
 
 Found = Finding | Skipped | Crashed | Undetermined
+DEADLINE_S = 2.2  # of each dangerous probe: the whole answer is due within 3 s
 ORDER = ("info", "advisory", "degraded", "blocker")
 
 
@@ -150,7 +151,7 @@ def _examined() -> Machine:
     """Take every reading of this machine: the rules look at more than a plan does."""
     from envforge.detect import assemble, take_readings
 
-    return identified(assemble(take_readings(os.environ), "this machine"))
+    return identified(assemble(take_readings(os.environ, deadline_s=DEADLINE_S), "this machine"))
 
 
 def _interpreter(python: str | None, found: Environment | None, machine: list[str] | None) -> Path | None:

@@ -28,6 +28,7 @@ from envforge.model import (
 WEIGHTS: dict[Severity, int] = {"info": 0, "advisory": 1, "degraded": 2, "blocker": 3}
 SURENESS: dict[Certainty, int] = {"possible": 0, "likely": 1, "certain": 2}
 MOST_LINES = 8
+MOSTLY = 0.9
 
 
 def examine(
@@ -54,12 +55,12 @@ def examine(
 
 
 def verdict(answers: Iterable[Answer], asked: int | None = None) -> Verdict:
-    """Say the worst; ``asked`` is the number of rules: when every one was skipped, nothing could be told."""
+    """Say the worst; ``asked`` is the number of rules: when nearly all were skipped, nothing could be told."""
     given = list(answers)
     worst = max((WEIGHTS[answer.severity] for answer in given if isinstance(answer, Finding)), default=0)
     if worst > 1:
         return "blocked" if worst > 2 else "degraded"
-    blind = asked is not None and sum(isinstance(answer, Skipped) for answer in given) >= asked
+    blind = asked is not None and sum(isinstance(answer, Skipped) for answer in given) >= MOSTLY * asked
     if blind or any(not isinstance(answer, Finding | Skipped | Crashed) for answer in given):
         return "undetermined"
     return "advisory" if worst else "healthy"

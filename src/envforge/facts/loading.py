@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -163,7 +164,7 @@ def load_facts(overlay: Path | None = None) -> Facts:
     Raises SpecError with the place of a row that cannot be read.
     """
     packaged = Parts(COMPILED)
-    if overlay is None or not overlay.is_dir():
+    if overlay is None or not os.path.isdir(overlay):  # noqa: PTH112 - Path.is_dir raises where a parent is closed
         return Facts(packaged)
     from envforge.facts.overlay import Overlaid, Overlay
 
