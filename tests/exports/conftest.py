@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ import pytest
 from packaging.utils import canonicalize_name, parse_wheel_filename
 from packaging.version import Version
 
-from channel.served import Served
+from channel.served import serve
 from channel.wheelhouse import Channel
 from envforge.engines.rattler import RattlerEngine
 from envforge.model import Build, Candidate, Dotted, Floor, Interpreter, Locked, Plan, Section
@@ -70,16 +70,17 @@ def wheels(wheelhouse: Path) -> tuple[Locked, ...]:
     return tuple(found[name] for name in WHEELS)
 
 
+@pytest.fixture(scope="session")
+def sites(channel: Channel, wheelhouse: Path) -> Iterator[tuple[str, str]]:
+    """The channel and the wheels, served."""
+    with serve(channel.path) as packages, serve(wheelhouse) as files:
+        yield packages.url, files.url
+
+
 @pytest.fixture
-def make(
-    conda: tuple[Locked, ...],
-    wheels: tuple[Locked, ...],
-    channel: Channel,
-    wheelhouse: Path,
-    http_server: Callable[[Path], Served],
-) -> Make:
+def make(conda: tuple[Locked, ...], wheels: tuple[Locked, ...], channel: Channel, sites: tuple[str, str]) -> Make:
     """Make a section: ``make()`` of both halves, ``make(wheels=())`` of one; served, so that nothing is local."""
-    channel_url, wheel_url = http_server(channel.path).url, http_server(wheelhouse).url
+    channel_url, wheel_url = sites
 
     def section(*, conda: tuple[Locked, ...] = conda, wheels: tuple[Locked, ...] = wheels, **fields: Any) -> Section:
         served = [replace(each, url=each.url.replace(channel.url, channel_url)) for each in conda]

@@ -22,6 +22,7 @@ from envforge.cli.export import Form
 from envforge.engines.uv import find_uv
 from envforge.errors import SpecError, UsageError
 from envforge.exports import FORMATS, export
+from envforge.exports.subject import without_secrets
 from envforge.facts import load_facts
 from envforge.foreign import import_file
 from envforge.model import Interpreter, Locked, Section
@@ -75,6 +76,20 @@ def test_no_credential_is_written(form: str, make: Make) -> None:
     found = export("both", replace(section, artefacts=artefacts, channels=channels, indexes=(index,)), form)
     assert "secret" not in found.text
     assert "credentials and queries" in found.lost[-1]
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("https://me:p@mirror.org/t/abc/noarch/x-1-0.conda?sig=1#md5=2", "https://mirror.org/noarch/x-1-0.conda"),
+        ("https://token@mirror.org:8443/x.whl", "https://mirror.org:8443/x.whl"),
+        ("https://mirror.org/x%2Bcu126.whl", "https://mirror.org/x%2Bcu126.whl"),
+        ("file:///home/t/wheels/x.whl", "file:///home/t/wheels/x.whl"),
+        ("conda-forge", "conda-forge"),
+    ],
+)
+def test_only_secrets_are_taken_out_of_an_address(address: str, expected: str) -> None:
+    assert expected == without_secrets(address)
 
 
 @pytest.mark.parametrize(

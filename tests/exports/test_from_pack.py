@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -174,3 +178,33 @@ def test_wheels_on_a_python_at_hand_come_from_a_pack(make, wheels, at_hand, tmp_
         path.read_text() for path in Path(made.prefix).glob("lib/python3.*/site-packages/*.dist-info/direct_url.json")
     ]
     assert all("/unpacked/" not in text for text in texts)
+
+
+@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_an_interrupted_pack_ends_at_once_and_goes_on_the_next_time(sign, here, channel, http_server, tmp_path):
+    served = http_server(channel.path)
+    spec = here.spec(served.url)
+    assert 0 == envforge("lock", spec, "--no-progress", **here.variables).returncode
+    served.misbehave(r"/numpy-.*\.conda", "hang", times=1)
+    tar, env = tmp_path / "demo.tar", {**os.environ, **here.variables}
+    words = [sys.executable, "-m", "envforge", "pack", spec, "-o", tar, "--no-progress"]
+    working = subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL)
+    wait_until(lambda: len(list((here.cache / "downloads").glob("*"))) >= 8 and asked(served, "numpy"))
+    working.send_signal(sign)
+    assert (-9 if sign == signal.SIGKILL else 130) == working.wait(5)
+    assert [] == [path.name for path in tmp_path.iterdir() if "demo.tar" in path.name]
+    whole = {path.name for path in (here.cache / "downloads").iterdir() if path.suffix != ".part"}
+    served.requests.clear()
+    done = envelope(envforge("pack", spec, "-o", tar, "--json", "--no-progress", **here.variables))
+    assert (0, done["data"]["packages"] - len(whole)) == (done["exit"], len(served.requests))
+
+
+def asked(served, name):
+    return any(f"/{name}-" in each and each.endswith(".conda") for each in served.requests)
+
+
+def wait_until(holds, within_s=20):
+    end = time.monotonic() + within_s
+    while not holds():
+        assert time.monotonic() < end, "it never came so far"
+        time.sleep(0.02)

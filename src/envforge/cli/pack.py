@@ -28,10 +28,12 @@ from envforge.exports.subject import bared
 from envforge.lock import write_lock
 from envforge.model import Lock
 from envforge.report.page import Page, item, prose
+from envforge.run import in_child
 
 TIMEOUT_S = 30.0
 TOOLS = ("conda", "mamba", "micromamba")
-_SECRETS = re.compile(r"(?<=://)[^/\s@'\"]+@|(?<=/)t/[^/\s]+/")
+_LOGIN = re.compile(r"(?<=://)[^/\s@'\"]+@")
+_TOKEN = re.compile(r"(https?://[^\s'\"]*?)/t/[^/\s'\"]+(?=/)")
 
 Packable = Annotated[
     Path,
@@ -71,8 +73,8 @@ def pack(
     clean = replace(lock, sections=tuple(bared(name, each) for each in lock.sections))
     with talk.watching() as emit:
         artefacts = [artefact for section in lock.sections for artefact in section.artefacts]
-        opener = _opener(TIMEOUT_S if timeout is None else timeout)
-        files = gather(artefacts, _places(dirs), opener, emit, offline=offline)
+        opener, places = _opener(TIMEOUT_S if timeout is None else timeout), _places(dirs)
+        files = in_child(lambda send: gather(artefacts, places, opener, send, offline=offline), emit=emit)
     size_bytes = write_pack(output, name, text, write_lock(clean), clean, files)
     return _answer(output, clean, len(files), size_bytes)
 
@@ -101,7 +103,7 @@ def _spec_in_pack(talk: Talk, path: Path) -> tuple[str, str]:
     from envforge.spec import parse_spec
 
     text = read_text(path, "spec")
-    clean = _SECRETS.sub("", text)
+    clean = _TOKEN.sub(r"\1", _LOGIN.sub("", text))
     if clean != text:
         talk.warn("credentials were taken out of the spec's addresses")
     spec = parse_spec(text, str(path))

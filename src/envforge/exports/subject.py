@@ -35,10 +35,10 @@ class Exported:
 
 
 def without_secrets(address: str) -> str:
-    """Take user, password, conda token, query and fragment out of a URL; what is none stays as it is."""
-    if "://" not in address:
-        return address
+    """Take user, password, conda token, query and fragment out of a URL; a path of this computer stays as it is."""
     parts = urlsplit(address)
+    if "://" not in address or parts.scheme == "file":
+        return address
     host = parts.netloc.rpartition("@")[2]
     return urlunsplit((parts.scheme, host, _TOKEN.sub("", parts.path), "", ""))
 
