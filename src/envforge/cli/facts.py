@@ -120,7 +120,8 @@ def _row(entry: Entry, *, verbose: bool) -> tuple[str, ...]:
     cuda = "cpu" if build.cuda is None else str(build.cuda)
     source = _place(build) + " (Jetson)" * build.tegra
     native = (str(entry.native or ""),) if verbose else ()
-    return str(build.torch), cuda, source, pythons, str(entry.floor or ""), *native, _codes(entry.runs)
+    own = " (measured here)" if any(": measured, seen" in place for place in build.where) else ""
+    return str(build.torch), cuda, source, pythons, str(entry.floor or ""), *native, _codes(entry.runs) + own
 
 
 def _place(build: Build) -> str:

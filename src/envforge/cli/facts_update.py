@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from envforge.cli.common import Answer, DryRun, Talk, command
-from envforge.cli.overlays import facts_here, overlay_folder
+from envforge.cli.overlays import facts_here, lay_over, today
 from envforge.engines.index import File, builds_of, default_index, list_index
 from envforge.engines.places import TORCH_INDEX, without_credentials
 from envforge.engines.remote_wheel import read_code
 from envforge.engines.settings import Settings, read_settings
-from envforge.errors import DiskFailed, Unreachable, UsageError
+from envforge.errors import Unreachable, UsageError
 from envforge.facts import Facts
-from envforge.facts.overlay import write_overlay
 from envforge.model import Build, Dotted, Progress, value
 from envforge.report.facts import table
 from envforge.report.page import Page, join, prose
@@ -63,7 +60,8 @@ def facts_update(talk: Talk, source: Sources = None, subdir: Subdirs = None, dry
             emit(Progress(phase="ask", subject=name))
             found[name] = _ask(talk, known, name, url, tuple(subdir or ("linux-64",)), settings)
     builds = tuple(build for each in found.values() for build in each.builds)
-    path = _write(builds, places) if builds and not dry_run else None
+    sources = {name: f"{without_credentials(url)}, read {today()}" for name, url in places.items()}
+    path = lay_over(builds, sources) if builds and not dry_run else None
     unread = tuple(text for each in found.values() for text in each.unread)
     for text in unread:
         talk.warn(text)
@@ -129,7 +127,16 @@ def _filled(
     """
     if twin is not None:
         pythons = tuple(sorted({*build.pythons, *twin.pythons}, key=Dotted))
-        return replace(build, pythons=pythons, variant=twin.variant, cuda=twin.cuda, sass=twin.sass, ptx=twin.ptx)
+        return replace(
+            build,
+            pythons=pythons,
+            variant=twin.variant,
+            cuda=twin.cuda,
+            sass=twin.sass,
+            ptx=twin.ptx,
+            ran=twin.ran,
+            failed=twin.failed,
+        )
     if build.variant == "cpu" or (build.variant and not read):
         return build
     file = next(each for each in files if _is_of(each, build, subdir))
@@ -140,21 +147,6 @@ def _filled(
 
 def _is_of(file: File, build: Build, subdir: str) -> bool:
     return any(_same(each, build) for each in builds_of([file], build.source, subdir, build.source))
-
-
-def _write(builds: Iterable[Build], places: dict[str, str]) -> Path:
-    today = datetime.now(UTC).date().isoformat()
-    sources = {name: f"{without_credentials(url)}, read {today}" for name, url in places.items()}
-    folder = overlay_folder(os.environ)
-    path = next(each for at in range(1, 100) if not (each := folder / f"{today}-{at:02}.yaml").exists())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(write_overlay(builds, today, sources), encoding="utf-8")
-        fresh.replace(path)
-    except OSError as error:
-        raise DiskFailed(f"the overlay cannot be written: {error.strerror}", (str(path),)) from error
-    return path
 
 
 def _page(builds: tuple[Build, ...], path: Path | None) -> Page:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from envforge.cli.measuring import learn
 from envforge.cli.talk import Talk
 from envforge.errors import EnvforgeError
 from envforge.model import ABSENT, CheckResult, Driver, Environment, Machine, Section, SmokeReport, Spec
@@ -34,6 +35,7 @@ def prove(talk: Talk, environment: Environment, machine: Machine, spec: Spec, ti
             deadline_s=timeout_s,
             emit=emit,
         )
+    learn(talk, environment.section, report, machine)
     return keep_report(environment, report, machine, spec.checks)
 
 

@@ -12,6 +12,7 @@ import typer
 from envforge.cli.asking import find_interpreter, this_machine
 from envforge.cli.common import Answer, MaybeEnvironment, Name, Prefix, Talk, Timeout, command
 from envforge.cli.dirs import find_dirs, find_one
+from envforge.cli.measuring import learn
 from envforge.cli.proving import EXITS, expectations, keep_report
 from envforge.errors import DiskFailed, UsageError
 from envforge.model import Environment, SmokeReport
@@ -131,6 +132,8 @@ def _run(
             deadline_s=timeout_s,
             emit=emit,
         )
+    if environment:
+        learn(talk, environment.section, report, machine)
     if environment and devices is None and not _says_less(report, wanted, environment):
         keep_report(environment, report, machine, wanted)
     return report

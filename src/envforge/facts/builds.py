@@ -75,6 +75,7 @@ def _joined(
     build: Joined = {"torch": row["torch"], "variant": row["variant"], "source": source, "kind": kind}
     build |= {"subdir": row["on"], "pythons": _with_gil(row["pythons"]), "glibc": glibc, "local": local}
     build |= {"sass": _sass(row, "sass"), "ptx": _sass(row, "ptx"), "size_mb": row.get("size_mb")}
+    build |= {key: row.get(key) for key in ("cuda", "ran", "failed")}
     build |= {"tegra": row.get("arm") == "tegra", "confidence": said["confidence"], "where": where}
     return {key: item for key, item in build.items() if item is not None and item is not False}
 
@@ -96,7 +97,7 @@ def _build(plain: Joined) -> Build:
     return Build(
         torch=_version(plain["torch"]),
         variant=plain["variant"],
-        cuda=cuda_of_variant(plain["variant"]),
+        cuda=_dotted(plain["cuda"]) if "cuda" in plain else cuda_of_variant(plain["variant"]),
         source=plain["source"],
         kind=plain["kind"],
         subdir=plain["subdir"],
@@ -104,6 +105,8 @@ def _build(plain: Joined) -> Build:
         glibc=_dotted(plain["glibc"]) if "glibc" in plain else None,
         sass=capabilities(plain["sass"]) if "sass" in plain else None,
         ptx=capabilities(plain["ptx"]) if "ptx" in plain else None,
+        ran=capabilities(plain.get("ran", "")),
+        failed=capabilities(plain.get("failed", "")),
         local=plain.get("local"),
         size_bytes=plain["size_mb"] * 1_000_000 if "size_mb" in plain else None,
         tegra=plain.get("tegra", False),

@@ -82,11 +82,15 @@ def _entry(facts: Facts, build: Build) -> Entry:
         floor=facts.driver_floor(build.cuda, build.subdir),
         native=facts.native_driver(build.cuda, build.subdir),
         runs=runs,
-        compiles=tuple(each for each in compiles if each not in runs),
+        compiles=tuple(each for each in compiles if each not in (*runs, *build.failed)),
     )
 
 
 def _reached(facts: Facts, build: Build) -> Iterator[ComputeCapability]:
     for each in facts.drivers.architectures:
-        if any(facts.executes(code, each.capability, cuda=build.cuda) for code in build.sass or ()):
+        if each.capability in build.failed:
+            continue
+        if each.capability in build.ran or any(
+            facts.executes(code, each.capability, cuda=build.cuda) for code in build.sass or ()
+        ):
             yield each.capability

@@ -11,7 +11,9 @@ A file names parts, and in each part blocks as `reading` describes them::
         rows:
         - {torch: 2.15.1, on: linux-64, variant: cu132, pythons: 3.11 3.12, sass: 7.5 8.0 8.6 9.0 10.0 12.0, ptx: ""}
 
-A row replaces the packaged one of the same key (the words that `KEYS` names); every other row is added.
+A row may also say ``cuda`` (where the variant's name does not), ``ran`` and ``failed`` (capabilities on which kernels
+were seen to run, and not to). It replaces the packaged one of the same key (the words that `KEYS` names); every other
+row is added.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from packaging.version import InvalidVersion, Version
 
 from envforge import wire
 from envforge.errors import SpecError
-from envforge.facts.builds import Joined, capabilities, join
+from envforge.facts.builds import Joined, capabilities, cuda_of_variant, join
 from envforge.facts.nouns import Confidence
 from envforge.facts.reading import FILE_BYTES, FILE_NODES, Part
 from envforge.model import Build
@@ -155,7 +157,7 @@ def _check(row: Mapping[str, Any], keys: tuple[str, ...], known: Mapping[str, An
     version = row.get("torch") or row["version"]
     try:
         Version(version)
-        capabilities(f"{row.get('sass', '')} {row.get('ptx', '')}")
+        capabilities(" ".join(row.get(key, "") for key in ("sass", "ptx", "ran", "failed")))
     except InvalidVersion as error:
         raise SpecError(f"`{version}` is not a version", (node.where,)) from error
     except ValueError as error:
@@ -187,7 +189,10 @@ def _row(build: Build) -> dict[str, Any]:
     row |= {"pythons": " ".join(build.pythons), "confidence": build.confidence}
     if build.cuda is not None:
         known = {"sass": build.sass, "ptx": build.ptx}
+        known |= {"ran": build.ran or None, "failed": build.failed or None}
         row |= {key: " ".join(map(str, codes)) for key, codes in known.items() if codes is not None}
+    if build.cuda != cuda_of_variant(build.variant):
+        row["cuda"] = str(build.cuda)
     if build.kind == "conda" and build.glibc:
         row["glibc"] = str(build.glibc)
     if build.tegra:

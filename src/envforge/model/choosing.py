@@ -14,8 +14,9 @@ class Build:
     """One build of torch that some source has. Arch lists: ``None`` unknown, ``()`` none (a CPU build).
 
     ``variant`` is the field's own tag (``cu126``, ``cuda129``, ``cpu``); ``pythons`` are minors (``3.11``);
-    ``glibc`` the lowest that its files need; ``tegra`` made for Jetson's integrated GPUs (conda-forge's arm-variant);
-    ``where`` the facts or pages that say so.
+    ``glibc`` the lowest that its files need; ``ran`` and ``failed`` are capabilities on which its kernels were seen to
+    run, and not to run, whatever its arch lists say; ``tegra`` made for Jetson's integrated GPUs (conda-forge's
+    arm-variant); ``where`` the facts or pages that say so.
     """
 
     torch: Version
@@ -28,6 +29,8 @@ class Build:
     glibc: Dotted | None = None
     sass: tuple[ComputeCapability, ...] | None = None
     ptx: tuple[ComputeCapability, ...] | None = None
+    ran: tuple[ComputeCapability, ...] = ()
+    failed: tuple[ComputeCapability, ...] = ()
     local: str | None = None
     size_bytes: int | None = None
     seen: bool = False

@@ -16,7 +16,14 @@ NO_CUDA = Dotted("0")
 
 
 def degree(build: Build, capability: ComputeCapability, tegra: bool, facts: Facts) -> int | None:
-    """Say how a build reaches a device: by machine code (2), by PTX alone (1), not at all (0), unknown (None)."""
+    """Say how a build reaches a device: by machine code (2), by PTX alone (1), not at all (0), unknown (None).
+
+    What was seen on such a device stands above what its arch lists say.
+    """
+    if capability in build.failed:
+        return NONE
+    if capability in build.ran:
+        return SASS
     return _reached(build.sass, build.ptx, build.cuda, capability, tegra, facts)
 
 
@@ -76,6 +83,8 @@ class KernelCoverage(Ruled):
 
     def why(self, candidate: Candidate, /) -> str:
         build = candidate.build
+        if self.capability in build.failed:
+            return f"kernels of {named(build)} were seen to fail on {self._sm}, which {self.card} is"
         lacks = f"{named(build)} has no {self._sm} code for {self.card}"
         if self._before_family(build):
             return f"{lacks}: CUDA {build.cuda} predates it, code for its family came with CUDA {self.family_cuda}"
