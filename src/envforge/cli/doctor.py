@@ -23,7 +23,7 @@ from envforge.report.page import Page
 from envforge.report.sections import sections
 
 Found = Finding | Skipped | Crashed | Undetermined
-DEADLINE_S = 2.2  # of each dangerous probe: the whole answer is due within 3 s
+DEADLINE_S = 2.0  # of each dangerous probe: the whole answer is due within 3 s
 ORDER = ("info", "advisory", "degraded", "blocker")
 
 
