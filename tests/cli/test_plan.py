@@ -75,13 +75,12 @@ def test_verbose_adds_where_each_fact_is_from():
     assert "seen 20" not in plan(*words).stdout
 
 
-@pytest.mark.parametrize(("timeout", "talk"), [("2", "asking the sources\n"), ("0.3", "")])
-def test_that_sources_are_asked_is_said_once_it_takes_a_second(timeout, talk, http_server, tmp_path):
+def test_that_sources_are_asked_is_said_once_it_takes_a_second(http_server, tmp_path):
     served = http_server(tmp_path)
     served.misbehave("torch", "hang")
     (tmp_path / "slow.yaml").write_text(f"name: slow\nsources: [pytorch, '{served.url}/simple']\n")
-    done = envforge("plan", tmp_path / "slow.yaml", "--machine", H100, "--timeout", timeout, **ALONE)
-    assert (0, talk) == (done.returncode, done.stderr)
+    done = envforge("plan", tmp_path / "slow.yaml", "--machine", H100, "--timeout", "2", **ALONE)
+    assert (0, "asking the sources\n") == (done.returncode, done.stderr)
 
 
 def test_a_machine_may_be_written_inline():

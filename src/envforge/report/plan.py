@@ -47,14 +47,20 @@ def outcome_pages(outcome: Choice | Conflict, *, verbose: bool = False, sizes: I
 
 
 def why_not_page(spec: str, machines: Sequence[Machine], missed: Sequence[Rejected], *, verbose: bool = False) -> Page:
-    """Say of each build that was asked after what stands against it."""
-    return join(_head(spec, machines), *(tuple(_missed(each, verbose)) for each in missed))
+    """Say of each build that was asked after what stands against it; the same build of several sources once."""
+    groups: dict[tuple[object, ...], list[Rejected]] = {}
+    for each in missed:
+        build, told = each.candidate.build, tuple(reason.text for reason in each.reasons)
+        groups.setdefault((build.torch, build.cuda, each.candidate.python, told), []).append(each)
+    return join(_head(spec, machines), *(tuple(_missed(group, verbose)) for group in groups.values()))
 
 
-def _missed(rejected: Rejected, verbose: bool) -> Iterator[Line]:
-    build = rejected.candidate.build
-    yield Line(body=(("strong", candidate_text(rejected.candidate)), ("quiet", f"  ({build.local or build.variant})")))
-    yield from _reasons(rejected.reasons, verbose) if rejected.reasons else (item("this is the one that is chosen"),)
+def _missed(group: Sequence[Rejected], verbose: bool) -> Iterator[Line]:
+    first, builds = group[0], [each.candidate.build for each in group]
+    others = "".join(f", {place}" for place in dict.fromkeys(place_name(build.source) for build in builds[1:]))
+    labels = ", ".join(dict.fromkeys(build.local or build.variant for build in builds))
+    yield Line(body=(("strong", candidate_text(first.candidate) + others), ("quiet", f"  ({labels})")))
+    yield from _reasons(first.reasons, verbose) if first.reasons else (item("this is the one that is chosen"),)
 
 
 def _head(spec: str, machines: Sequence[Machine]) -> list[Line]:
