@@ -48,7 +48,6 @@ PackFile = Annotated[
     examples=(
         "envforge pack train.yaml -o train.tar",
         "envforge pack train.yaml --target node -o node.tar",
-        "envforge create --from node.tar",
     )
 )
 def pack(
