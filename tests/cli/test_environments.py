@@ -75,10 +75,10 @@ def test_a_list_is_one_document_for_programs(make, home, tmp_path):
 @pytest.mark.parametrize(
     ("verdict", "on", "state", "said"),
     [
-        ("pass", "here", "clean", "verified on Xeon, 2026-11-20"),
-        ("pass", "another driver", "unverified", "unverified here: verified on Xeon, 2026-11-20, and this is other"),
-        ("fail", "here", "unverified", "failed on Xeon, 2026-11-20: `import`"),
-        ("inconclusive", "here", "unverified", "could not tell on Xeon, 2026-11-20: `import`"),
+        ("pass", "here", "clean", "verified on Xeon, 2026-11-20 (quick)"),
+        ("pass", "another driver", "unverified", "unverified here: verified on Xeon, 2026-11-20 (quick), and this"),
+        ("fail", "here", "unverified", "failed on Xeon, 2026-11-20 (quick): `import`"),
+        ("inconclusive", "here", "unverified", "could not tell on Xeon, 2026-11-20 (quick): `import`"),
     ],
 )
 def test_a_proof_holds_for_the_driver_and_the_cards_it_was_made_with(make, home, verdict, on, state, said):

@@ -110,7 +110,8 @@ def _checked(environment: Environment, *, here: bool) -> str:
     report = environment.verified
     if report is None:
         return "never run"
-    told = f"on {place_text(report)}, {_day(report.when)}"
+    asked = environment.verified_on.partition(" ")[2]
+    told = f"on {place_text(report)}, {_day(report.when)}" + (f" ({asked})" if asked else "")
     if report.verdict == "pass":
         return f"verified {told}" if here else f"unverified here: verified {told}, and this is other hardware"
     first = next((each.check for each in report.results if each.outcome == report.verdict), "")
