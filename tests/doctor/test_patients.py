@@ -91,3 +91,16 @@ def test_the_cause_of_a_reported_machine_is_found_and_nothing_false(name):
     missed = set() if told & others else set(row["causes"]) - told
     assert (set(), set(), set()) == (missed, told & set(row["never"]), faults - set(row["causes"]) - others)
     assert verdict(found, len(RULES)) == row.get("verdict", verdict(found, len(RULES)))
+
+
+@pytest.mark.law
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_machine_stays_so_when_a_reading_is_missing(name):
+    whole = HEALTHY[name]
+    alarms = {
+        (gone, each.id)
+        for gone in whole
+        for each in findings({key: item for key, item in whole.items() if key != gone})
+        if each.severity in ("blocker", "degraded")
+    }
+    assert set() == alarms

@@ -59,7 +59,11 @@ def gpu_on_host(p: Chart) -> str | None:
 def nothing_passed(p: Chart) -> Evidence | None:
     why = gpu_on_host(p) if empty_handed(p) and not is_lxc(p) else None
     version = r.loaded_version(p) if p.maybe("proc_driver_nvidia") else None
-    return r.likely("no GPU nodes, no driver libraries", why, driver=version) if why else None
+    if not why:
+        return None
+    wanted = p.maybe("env_probe") or p.maybe("app_error") or "NVIDIA_VISIBLE_DEVICES" in r.variables(p)
+    severity = None if wanted else "advisory"
+    return r.likely("no GPU nodes, no driver libraries", why, driver=version, severity=severity)
 
 
 @sign("container-toolkit-missing", group="container")

@@ -21,12 +21,13 @@ def unloaded(p: Chart) -> bool:
 
 
 def fits_kernel(p: Chart) -> bool | None:
-    """Tell whether the module on disk is for the running kernel; None when nobody listed the kernels."""
+    """Tell whether the module on disk is for the running kernel; None when either is not known."""
     disk = r.module_on_disk(p)
     kernels = (disk or {}).get("for_kernels")
-    if disk is None or kernels is None:
+    release = p.maybe("kernel", "release")
+    if disk is None or kernels is None or release is None:
         return None
-    return p.maybe("kernel", "release") in kernels
+    return release in kernels
 
 
 @sign("gsp-firmware-file-missing")
@@ -44,8 +45,11 @@ def bound_and_not_listed(p: Chart) -> Evidence | None:
         return None
     if p.maybe("dev_nodes") and (r.refused(p, "EACCES") or r.refused(p, "EPERM")):
         return None
+    if p.maybe("env") and r.in_job(p) and not r.given_gpus(p):
+        return None
     line = f"NVML lists no device; {r.label(r.bound(p)[0])} is bound to nvidia"
-    return r.likely(line, p.said("RmInitAdapter failed|WPR2 already up") or "")
+    told = p.said("RmInitAdapter failed|WPR2 already up") if p.maybe("dmesg") else None
+    return (r.likely if told else r.possible)(line, told or "")
 
 
 @sign("gpu-excluded-or-drained")
@@ -79,7 +83,8 @@ def only_not_loaded(p: Chart) -> Evidence | None:
         return None
     if REFUSED.search(str(p.maybe("modules", "modprobe_error"))) or any(row.get("driver") for row in r.gpus_on_bus(p)):
         return None
-    return r.likely(f"nvidia {(r.module_on_disk(p) or {}).get('version')} is on disk and not in /proc/modules")
+    say = r.likely if fits_kernel(p) else r.possible
+    return say(f"nvidia {(r.module_on_disk(p) or {}).get('version')} is on disk and not in /proc/modules")
 
 
 @sign("module-not-built-for-kernel")

@@ -51,7 +51,8 @@ def _shows_processes(p: Chart, device: r.Device) -> bool:
 
 def _own_use(p: Chart, total: float) -> float:
     """Give what driver and display may hold: NVML lists no windows, and a desktop takes a good part of a card."""
-    shows = any(str(row.get("class")).startswith(("0x0300", "0300")) for row in p.maybe("pci") or () if row)
+    rows = p.maybe("pci")
+    shows = rows is None or any(str(row.get("class")).startswith(("0x0300", "0300")) for row in rows if row)
     return max(float(p.known["orphan_mib"]), total * p.known["display_share"] if shows else 0.0)
 
 
