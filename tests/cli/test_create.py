@@ -34,7 +34,9 @@ def test_an_environment_is_made_proven_and_then_left_alone(home, real):
     second = envelope(home.create(spec, "--json"))
     took_s = time.monotonic() - began
     assert (0, False, "pass") == (second["exit"], second["data"]["changed"], second["data"]["verify"]["verdict"])
-    assert {"name", "prefix", "changed", "plan", "lock", "engine", "verify", "took_s", "tries", "next"} == set(second["data"])
+    assert {"name", "prefix", "changed", "plan", "lock", "engine", "verify", "took_s", "tries", "next"} == set(
+        second["data"]
+    )
     assert {"detect", "resolve", "lock", "provision", "verify"} == set(second["data"]["took_s"])
     assert took_s < 3
     assert [("demo", "2.13.0", "pass")] == [
