@@ -9,6 +9,7 @@ from typing import Any
 from envforge.doctor.chart import Chart, Missing
 from envforge.model import Dotted
 
+LOADED = (0, 18)  # what only a library that was loaded answers
 HUNG = re.compile(r"deadline|timed? ?out|\bhang|\bhung\b|D state|uninterruptible", re.IGNORECASE)
 
 
@@ -130,10 +131,21 @@ def refused(p: Chart, errno: str) -> list[str]:
 
 
 def library(p: Chart, soname: str) -> str | None:
-    """Give the file that the loader takes for a soname; None when it takes none."""
+    """Give the file that the loader takes for a soname; None when it takes none.
+
+    A library that is not listed and yet has answered was not looked for.
+    """
     found = p.need("libraries")
     given = found.get(soname) if isinstance(found, Mapping) else None
+    if not given and _answered(p, soname) and not (isinstance(found, Mapping) and soname in found):
+        raise Missing(f"libraries.{soname}")
     return str(given) if given else None
+
+
+def _answered(p: Chart, soname: str) -> bool:
+    if soname == "libcuda.so.1":
+        return bool(p.maybe("cuda", "cuInit", "code") == 0)
+    return soname == "libnvidia-ml.so.1" and p.maybe("nvml", "init", "code") in LOADED
 
 
 def library_version(p: Chart, soname: str) -> Dotted | None:

@@ -61,7 +61,7 @@ def nothing_passed(p: Chart) -> Evidence | None:
     version = r.loaded_version(p) if p.maybe("proc_driver_nvidia") else None
     if not why:
         return None
-    wanted = p.maybe("env_probe") or p.maybe("app_error") or "NVIDIA_VISIBLE_DEVICES" in r.variables(p)
+    wanted = p.maybe("env_probe", "torch") or p.maybe("app_error") or "NVIDIA_VISIBLE_DEVICES" in r.variables(p)
     severity = None if wanted else "advisory"
     return r.likely("no GPU nodes, no driver libraries", why, driver=version, severity=severity)
 

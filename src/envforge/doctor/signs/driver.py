@@ -29,8 +29,8 @@ def differs(p: Chart) -> tuple[Dotted, Dotted] | None:
     """Give module and library version where they differ; a compat libcuda is another rule's."""
     module = r.loaded_version(p)
     for soname in ("libnvidia-ml.so.1", "libcuda.so.1"):
-        if p.maybe("libraries") is not None and not in_compat(r.library(p, soname)):
-            library = r.library_version(p, soname)
+        if not in_compat(p.maybe("libraries", soname)):
+            library = r.library_version(p, soname) if p.maybe("libraries", soname) else None
             if module and library and library != module:
                 return module, library
     return None
@@ -38,15 +38,13 @@ def differs(p: Chart) -> tuple[Dotted, Dotted] | None:
 
 @sign("driver-library-mismatch")
 def two_versions(p: Chart) -> Evidence | None:
-    """In a container the code alone does not tell the image's libraries from a host that went on."""
-    if r.is_wsl(p) or r.is_tegra(p):
+    """In a container it is the image's libraries or a host that went on: other rules, or undetermined."""
+    if r.is_wsl(p) or r.is_tegra(p) or r.in_container(p):
         return None
     pair = differs(p) if p.maybe("proc_driver_nvidia") else None
     failing = r.nvml_code(p) == MISMATCH or p.maybe("cuda", "cuInit", "code") == WRONG_PAIR
     if pair and failing:
         return r.certain(f"module {pair[0]}", f"libraries {pair[1]}", driver=pair[0], library=pair[1])
-    if r.in_container(p):
-        return None
     line = p.said(MISMATCH_TEXT) if p.maybe("nvidia_smi") or p.maybe("app_error") else None
     return r.likely(line or "NVML 18") if line or r.nvml_code(p) == MISMATCH else None
 
@@ -88,7 +86,7 @@ def neither_half(p: Chart) -> Evidence | None:
         return None
     if (disk and (disk.get("version") or disk.get("for_kernels"))) or r.library(p, "libcuda.so.1"):
         return None
-    if p.noted("file_present"):
+    if p.noted("file_present") or p.maybe("modules", "dkms_status"):
         return None
     return r.certain(f"{r.label(r.gpus_on_bus(p)[0])}", "no nvidia.ko, no libcuda", gpu=r.label(r.gpus_on_bus(p)[0]))
 

@@ -29,7 +29,7 @@ def job_without_gpu(p: Chart) -> Evidence | None:
         return None
     reason = "the device cgroup refuses the nodes" if closed else "no variable of the scheduler names a GPU"
     lines = [f"{path}: EPERM" for path in closed[:2]]
-    wanted = closed or p.maybe("env_probe") or p.maybe("app_error") or (p.maybe("pci") and r.gpus_on_bus(p))
+    wanted = closed or p.maybe("env_probe", "torch") or p.maybe("app_error") or (p.maybe("pci") and r.gpus_on_bus(p))
     severity = None if wanted else "advisory"
     return r.likely(
         f"{scheduler} job without GPU variables", *failed, *lines, scheduler=scheduler, reason=reason, severity=severity

@@ -126,7 +126,7 @@ def card_does_not_start(p: Chart) -> Evidence | None:
     if not r.is_vm(p) or not r.gpus_on_bus(p) or (p.maybe("nvml", "devices") and r.healthy_devices(p)):
         return None
     line = p.said("RmInitAdapter failed|BAR1 is 0M|Code 43") if p.maybe("dmesg") else None
-    silent = p.maybe("nvml", "init", "code") == 0 and r.bound(p) and not p.maybe("nvml", "devices")
+    silent = p.maybe("nvml", "init", "code") == 0 and r.bound(p) and p.maybe("nvml", "devices") == []
     if not line and not silent:
         return None
     return r.possible(line or "NVML lists no device", p.maybe("platform", "virt"), gpu=r.label(r.gpus_on_bus(p)[0]))
