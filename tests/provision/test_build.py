@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,22 @@ def test_packages_are_told_the_final_prefix(make, envs):
 def test_nothing_but_the_lock_file_stands_beside_an_environment(make, envs, listed):
     make()
     assert [".demo.envforge-lock", "demo"] == listed(envs)
+
+
+def test_what_a_killed_update_left_is_swept_though_nothing_else_is_to_do(make, envs, listed):
+    made = make()
+    stage = envs / ".demo.envforge-999999-1"
+    (stage / "prefix").mkdir(parents=True)
+    journal = {"schema": "envforge.journal/1", "prefix": str(envs / "demo"), "created": made.created}
+    (stage / "journal.json").write_text(json.dumps(journal))
+    assert (made, [".demo.envforge-lock", "demo"]) == (make(), listed(envs))
+
+
+def test_the_same_files_from_a_mirror_are_the_same_environment(make):
+    moved = tuple(
+        replace(each, url=each.url.replace("://", "://mirror."), md5="0" * 32) for each in section().artefacts
+    )
+    assert make() == make(replace(section(), artefacts=moved))
 
 
 def test_wheels_alone_stand_on_a_python_at_hand(make):

@@ -46,13 +46,14 @@ def _one(job: Job, footing: Footing) -> Done:
     """Make one environment, and check it."""
     if footing.made:
         save_lock(footing.lock, job.spec_file)
+    before = read_environment(job.prefix)
     with job.clock("provision"):
         stood = standing(job.prefix, footing.section)
         room = None if stood else measure_room(footing.section, Place.at(job.prefix), job.packages)
         environment = stood or _provision(job, footing)
         _register(job, environment)
     proven, checked = _prove(job, environment)
-    changed = stood is None or checked
+    changed = before is None or before.created != environment.created or checked
     return Done(footing=footing, environment=proven, room=room, changed=changed, tries=(try_of(proven),))
 
 

@@ -29,9 +29,10 @@ class Engines:
 def section_digest(section: Section) -> str:
     """Give the digest of what decides a prefix's content: artefacts in any order, variables, and the base's minor.
 
-    Not the base's path: the same lock stands on ``/usr/bin/python3.12`` here and on pyenv's there.
+    Not the base's path, nor where an artefact lies: the same lock stands on ``/usr/bin/python3.12`` here and on
+    pyenv's there, and what has the same sha256 is the same from any mirror.
     """
-    artefacts = sorted(section.artefacts, key=lambda each: (each.kind, each.name, each.url))
+    artefacts = sorted((each.kind, each.name, each.version, each.build, each.sha256) for each in section.artefacts)
     base = section.interpreter and (section.interpreter.version.major, section.interpreter.version.minor)
     return digest((artefacts, base, section.variables))
 
@@ -71,7 +72,7 @@ def _provision(
 ) -> Environment:
     sweep(place)
     refuse_foreign(place)
-    if present := standing(place.prefix, section):
+    if present := _serving(place.prefix, section):
         return present
     created = now()
     with staged(place, created) as stage:
@@ -87,7 +88,14 @@ def _provision(
 
 
 def standing(prefix: Path, section: Section) -> Environment | None:
-    """Give the environment of this very section that stands at ``prefix`` already, clean; None when there is work."""
+    """Give the environment of this very section that stands at ``prefix`` already, clean; None when there is work.
+
+    What a killed process left beside it is work: it has to be swept.
+    """
+    return None if any(Place.at(prefix).stages()) else _serving(prefix, section)
+
+
+def _serving(prefix: Path, section: Section) -> Environment | None:
     present = read_environment(prefix)
     serves = present is not None and present.lock_digest == section_digest(section) and drift(present).clean
     return present if serves else None
