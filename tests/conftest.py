@@ -5,6 +5,7 @@ Rattler must never be used in pytest's own process, only in children (`run.in_ch
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -19,6 +20,12 @@ from channel.wheelhouse import Channel, fetch_channel, fetch_wheels
 settings.register_profile("default", deadline=None)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile("default")
+
+
+def pytest_configure() -> None:
+    """Heed Ctrl-C even where whoever started us ignores it (``&`` in a script): what tests start inherits that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
