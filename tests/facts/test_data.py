@@ -2,9 +2,11 @@
 
 import re
 from itertools import pairwise
+from urllib.parse import urlsplit
 
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
 from envforge.facts.builds import cuda_of_variant
 from envforge.facts.compile import DATA
