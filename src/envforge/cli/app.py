@@ -8,6 +8,7 @@ gives an `Answer`. Functions whose name is a builtin's or another command's modu
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
@@ -80,8 +81,14 @@ def click_command(name: str) -> Any:
     """Make typer's command of one function. A command in KEEPS_WORDS passes every word after its first on."""
     single = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
     settings = SETTINGS | ({"allow_interspersed_args": False} if name in KEEPS_WORDS else {})
-    single.command(name, context_settings=settings)(load(name))
+    function = load(name)
+    single.command(name, context_settings=settings, short_help=_first_clause(function))(function)
     return typer.main.get_command(single)
+
+
+def _first_clause(function: Callable[..., int]) -> str:
+    """Give what the list of commands says of one: its first sentence, up to a colon."""
+    return re.split(r"[:;.](?:\s|$)", inspect.getdoc(function) or "", maxsplit=1)[0]
 
 
 app = typer.Typer(
