@@ -32,7 +32,7 @@ _ASKED = re.compile(
 _CREDENTIALS = re.compile(r"authentication credentials|403 Forbidden|401 Unauthorized")
 _OFFLINE = re.compile(r"network (was|is) disabled|--offline")
 _NETWORK = re.compile(r"Request failed|Failed to fetch|error sending request|Failed to download|timed out|dns error")
-_FOLDER = re.compile(r"Failed to read `--find-links` (?:directory|URL): (.+)")
+_FOLDER = re.compile(r"Failed to read `--find-links` (?:directory|URL):\s+(.+)")
 _DISK = re.compile(r"No space left|Permission denied|Read-only file system|Disk quota")
 _BAD = re.compile(
     r"hash mismatch|failed to extract|invalid zip|unexpected (header|end)|\bCRC|\bRECORD\b|corrupt|"

@@ -31,6 +31,7 @@ TORCH_FAMILY = {
 MANYLINUX = ("2.17", "2.28", *(f"2.{minor}" for minor in range(31, 41)))
 LINUX = {"linux-64": "x86_64", "linux-aarch64": "aarch64"}
 OTHERS = {"osx-arm64": "aarch64-apple-darwin", "osx-64": "x86_64-apple-darwin", "win-64": "x86_64-pc-windows-msvc"}
+WIDE = "10000"  # uv wraps its errors at the width that COLUMNS tells, between a place and its name
 DROPPED = ("UV_", "PIP_", "PYTHON", "CONDA_", "MAMBA_", "VIRTUAL_ENV")
 _TORCH_INDEX = re.compile(r"/whl(/nightly)?(/(cu[0-9]+|cpu|xpu|rocm[0-9.]+))?/?$")
 
@@ -146,6 +147,7 @@ def environment(settings: Settings, indexes: Indexes, cache: Path, environ: Mapp
     clean = {key: text for key, text in environ.items() if not key.startswith(DROPPED)}
     clean |= dict(settings.environ)
     clean |= {"UV_NO_CONFIG": "1", "UV_CACHE_DIR": str(cache), "UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"}
+    clean |= {"COLUMNS": WIDE}
     clean |= {"UV_LINK_MODE": environ.get("UV_LINK_MODE", "hardlink")}
     remote = [each for each in indexes.find_links if local_path(each) is None]
     given = {
