@@ -196,7 +196,8 @@ def test_an_interrupted_pack_ends_at_once_and_goes_on_the_next_time(sign, here, 
     whole = {path.name for path in (here.cache / "downloads").iterdir() if path.suffix != ".part"}
     served.requests.clear()
     done = envelope(envforge("pack", spec, "-o", tar, "--json", "--no-progress", **here.variables))
-    assert (0, done["data"]["packages"] - len(whole)) == (done["exit"], len(served.requests))
+    asked_again = set(served.requests)  # the server may still answer what the one that was struck had asked
+    assert (0, done["data"]["packages"] - len(whole)) == (done["exit"], len(asked_again)), served.requests
 
 
 def asked(served, name):
