@@ -42,9 +42,9 @@ def choose_prefix(dirs: Dirs, name: str, prefix: Path | None) -> Path:
     return Place.at(prefix or dirs.envs / name).prefix
 
 
-def find_one(dirs: Dirs, name: str | None, prefix: Path | None) -> Environment | None:
-    """Find the environment that ``-n`` or ``-p`` means; None when neither was given. Raises UsageError."""
-    wanted = f"{Place.at(prefix).prefix}" if prefix else name
+def find_one(dirs: Dirs, name: str | None, prefix: Path | None, environment: str | None = None) -> Environment | None:
+    """Find the environment that ENV, else ``-p``, else ``-n`` means; None when none was given. Raises UsageError."""
+    wanted = environment or (f"{Place.at(prefix).prefix}" if prefix else name)
     return find_environment(wanted, dirs.envs, dirs.registry) if wanted else None
 
 

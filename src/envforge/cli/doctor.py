@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from envforge.cli.asking import find_interpreter, identified, named_machines
-from envforge.cli.common import Answer, Machines, MaybeEnvironment, Name, Prefix, Talk, command
+from envforge.cli.common import Answer, GitHub, Junit, Machines, MaybeEnvironment, Name, Prefix, Talk, command
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.cli.overlays import facts_here
 from envforge.errors import DiskFailed, UsageError
@@ -60,14 +60,6 @@ Skip = Annotated[
 ]
 ListRules = Annotated[bool, typer.Option("--list", envvar="ENVFORGE_DOCTOR_LIST", help="List the rules, and stop.")]
 Least = Annotated[FailOn, typer.Option("--fail-on", envvar="ENVFORGE_FAIL_ON", help="Exit 1 from this severity on.")]
-
-Junit = Annotated[
-    Path | None, typer.Option("--junit", envvar="ENVFORGE_JUNIT", metavar="FILE", help="Write JUnit XML too.")
-]
-GitHub = Annotated[
-    bool,
-    typer.Option("--github", envvar="ENVFORGE_GITHUB", help="Write GitHub annotations to stderr, as on GitHub itself."),
-]
 
 
 @command(
@@ -133,10 +125,7 @@ def _chosen(rules: tuple[Rule, ...], only: list[str], skip: list[str]) -> tuple[
 
 
 def _environment(environment: str | None, name: str | None, prefix: Path | None) -> Environment | None:
-    from envforge.provision import find_environment
-
-    dirs = find_dirs()
-    return find_environment(environment, dirs.envs, dirs.registry) if environment else find_one(dirs, name, prefix)
+    return find_one(find_dirs(), name, prefix, environment)
 
 
 def _machine(facts: Facts, given: list[str] | None) -> Machine:

@@ -17,7 +17,6 @@ from envforge.provision import (
     Place,
     delete_cache,
     drift,
-    find_environment,
     list_environments,
 )
 from envforge.provision import (
@@ -110,7 +109,7 @@ def _place(dirs: Dirs, environment: str | None, name: str | None, prefix: Path |
 
 
 def _one(dirs: Dirs, environment: str | None, name: str | None, prefix: Path | None) -> Environment:
-    found = find_environment(environment, dirs.envs, dirs.registry) if environment else find_one(dirs, name, prefix)
+    found = find_one(dirs, name, prefix, environment)
     if found is None:
         raise UsageError("which environment is not said", (), ("see them all with `envforge list`",))
     return found

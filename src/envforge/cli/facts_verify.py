@@ -18,7 +18,6 @@ from envforge.errors import CouldNotTell, UsageError
 from envforge.facts import Facts
 from envforge.model import Build, ComputeCapability, value
 from envforge.plan import OLD_CHANNEL
-from envforge.provision import find_environment
 from envforge.report.facts import table
 from envforge.report.page import Page, join, prose
 from envforge.run import run
@@ -87,7 +86,7 @@ def _interpreter(environment: str | None, name: str | None, prefix: Path | None,
             return Path(found)
         raise UsageError(f"`{python}` is not a program that can be run", (python,))
     dirs = find_dirs()
-    there = find_environment(environment, dirs.envs, dirs.registry) if environment else find_one(dirs, name, prefix)
+    there = find_one(dirs, name, prefix, environment)
     if there is None:
         raise UsageError("what to measure is not said", (), ("name an environment, or an interpreter with `--python`",))
     return there.python

@@ -120,6 +120,13 @@ Timeout = Annotated[
     typer.Option("--timeout", envvar="ENVFORGE_TIMEOUT", metavar="SECONDS", min=0.1, help="Give up after so long."),
 ]
 
+Junit = Annotated[
+    Path | None, typer.Option("--junit", envvar="ENVFORGE_JUNIT", metavar="FILE", help="Write JUnit XML too.")
+]
+GitHub = Annotated[
+    bool,
+    typer.Option("--github", envvar="ENVFORGE_GITHUB", help="Write GitHub annotations to stderr, as on GitHub itself."),
+]
 Json = Annotated[bool, typer.Option("--json", envvar="ENVFORGE_JSON", help="Print one JSON document.")]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", envvar="ENVFORGE_QUIET", help="Say only errors and results.")]
 Verbose = Annotated[

@@ -16,7 +16,7 @@ from envforge.cli.common import Answer, MaybeEnvironment, Name, Prefix, Talk, co
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.errors import UsageError
 from envforge.model import Environment
-from envforge.provision import Activation, activated, activation, activation_script, find_environment
+from envforge.provision import Activation, activated, activation, activation_script
 
 Words = Annotated[list[str], typer.Argument(metavar="COMMAND...", help="The program and its arguments.")]
 Print = Annotated[
@@ -84,7 +84,7 @@ def shell(
 
 def _find(environment: str | None, name: str | None, prefix: Path | None) -> Environment:
     dirs = find_dirs()
-    found = find_environment(environment, dirs.envs, dirs.registry) if environment else find_one(dirs, name, prefix)
+    found = find_one(dirs, name, prefix, environment)
     if found is None:
         raise UsageError("which environment is not said", (), ("see them all with `envforge list`",))
     return found

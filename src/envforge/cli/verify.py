@@ -10,13 +10,12 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from envforge.cli.asking import find_interpreter, this_machine
-from envforge.cli.common import Answer, MaybeEnvironment, Name, Prefix, Talk, Timeout, command
+from envforge.cli.common import Answer, GitHub, Junit, MaybeEnvironment, Name, Prefix, Talk, Timeout, command
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.cli.measuring import learn
 from envforge.cli.proving import EXITS, expectations, keep_report
 from envforge.errors import DiskFailed, UsageError
 from envforge.model import Environment, SmokeReport
-from envforge.provision import find_environment
 from envforge.report.shapes import verify_shape
 from envforge.report.verify import verify_page
 
@@ -43,13 +42,6 @@ Require = Annotated[
 Device = Annotated[
     list[str] | None,
     typer.Option("--device", envvar="ENVFORGE_DEVICE", metavar="DEVICE", help="cpu, or a GPU's index or UUID."),
-]
-Junit = Annotated[
-    Path | None, typer.Option("--junit", envvar="ENVFORGE_JUNIT", metavar="FILE", help="Write JUnit XML too.")
-]
-GitHub = Annotated[
-    bool,
-    typer.Option("--github", envvar="ENVFORGE_GITHUB", help="Write GitHub annotations to stderr, as on GitHub itself."),
 ]
 
 
@@ -99,7 +91,7 @@ def _environment(
             raise UsageError("`--python` and an environment exclude each other")
         return None
     dirs = find_dirs()
-    found = find_environment(environment, dirs.envs, dirs.registry) if environment else find_one(dirs, name, prefix)
+    found = find_one(dirs, name, prefix, environment)
     if found is None:
         hints = ("name an environment; `envforge list` shows them", "or an interpreter, with `--python PATH`")
         raise UsageError("what to verify is not said", (), hints)
