@@ -12,7 +12,7 @@ ROWS = [
     {"model", "errors"},
     {"wire", "run"},
     {"facts", "spec", "plan", "lock"},
-    {"detect", "foreign", "resolve", "engines", "exports", "provision", "verify", "doctor", "report"},
+    {"detect", "foreign", "resolve", "engines", "exports", "provision", "verify", "doctor", "fleet", "report"},
     {"cli"},
 ]
 HOMES = {
@@ -24,6 +24,9 @@ HOMES = {
     "yaml": {"wire.py"},
     "pypi_simple": {"engines/index.py"},
     "filelock": {"provision"},
+    "dask": {"fleet/dask_pool.py"},
+    "distributed": {"fleet/dask_pool.py"},
+    "submitit": {"fleet/submitit_pool.py"},
 }
 
 

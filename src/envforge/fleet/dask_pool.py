@@ -1,0 +1,142 @@
+"""Nodes of Dask distributed: a running scheduler, processes of this machine, hosts over SSH.
+
+A node is a worker that has the resource ``node:<name>``: a worker that its nanny restarts has it again, at another
+address. Workers of a cluster that others started have no such resource; there, a node is a host.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+from envforge.errors import CouldNotTell, UsageError
+from envforge.fleet.pool import Asked, NodeLost
+
+RESOURCE = "node:"
+TOPIC = "envforge-begun"
+CONNECT_S = 10.0
+EXTRA = ("it comes with `pip install envforge[fleet]`",)
+
+
+class DaskPool:
+    """A `NodePool` on a Dask client; what was ``started`` for it ends with it."""
+
+    def __init__(self, client: Any, *started: Any) -> None:
+        self._client, self._started = client, started
+        self._asked: dict[str, Asked] = {}
+        self._hosts: set[str] = set()
+        client.subscribe_topic(TOPIC, self._note)
+        self.nodes()
+
+    def nodes(self) -> tuple[str, ...]:
+        """Give the nodes whose workers are registered now."""
+        there = dict(_node(each) for each in self._client.scheduler_info(n_workers=-1)["workers"].values())
+        self._hosts |= {name for name, pinned in there.items() if not pinned}
+        return tuple(sorted(there))
+
+    def submit(self, node: str, fn: Callable[..., Any], /, *args: Any, retries: int = 0) -> Asked:
+        """Ask one node; the task waits for its worker while that is not there."""
+        key, asked = f"{node}-{uuid.uuid4().hex}", Asked()
+        self._asked[key] = asked
+        place: dict[str, Any] = {"workers": [node]} if node in self._hosts else {"resources": {RESOURCE + node: 1}}
+        future = self._client.submit(_begin, key, fn, *args, key=key, retries=retries, pure=False, **place)
+        future.add_done_callback(partial(_settle, asked))
+        asked.add_done_callback(lambda each: future.cancel() if each.cancelled() else None)
+        return asked
+
+    def close(self) -> None:
+        """Leave the scheduler, and end what was started here."""
+        for each in (self._client, *self._started):
+            with suppress(TimeoutError, OSError):
+                each.close()
+
+    def _note(self, event: tuple[float, Any]) -> None:
+        if asked := self._asked.get(str(event[1])):
+            asked.begin()
+
+
+def _node(worker: Mapping[str, Any]) -> tuple[str, bool]:
+    """Give a worker's node, and whether it is pinned by a resource of that name."""
+    pinned = (name.removeprefix(RESOURCE) for name in worker["resources"] if name.startswith(RESOURCE))
+    name = next(pinned, None)
+    return (worker["host"], False) if name is None else (name, True)
+
+
+def _begin(key: str, fn: Callable[..., Any], *args: Any) -> Any:
+    """Be the task on the node: say that it begins, and do it."""
+    from distributed import get_worker
+
+    get_worker().log_event(TOPIC, key)
+    return fn(*args)
+
+
+def _settle(asked: Asked, future: Any) -> None:
+    """Hand on what came of a task of Dask's."""
+    from distributed import KilledWorker
+
+    if asked.done():
+        return
+    if future.status == "finished":
+        asked.set_result(future.result())
+        return
+    error = future.exception() if future.status == "error" else None
+    if isinstance(error, KilledWorker):
+        tries = error.allowed_failures + 1
+        error = NodeLost(f"its worker died {tries} times" if tries > 1 else "its worker died", tries)
+    asked.set_exception(error or NodeLost("the scheduler gave the task up"))
+
+
+def connect(address: str) -> DaskPool:
+    """Use a scheduler that runs. Raises UsageError without Dask, CouldNotTell when it does not answer."""
+    distributed = _distributed()
+    try:
+        client = distributed.Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        hints = ("look whether the scheduler runs, and whether this host may reach it",)
+        raise CouldNotTell(f"the scheduler `{address}` does not answer", (address,), hints) from error
+    return DaskPool(client)
+
+
+def local(
+    names: Sequence[str], *, retries: int = 1, environs: Mapping[str, Mapping[str, str]] | None = None
+) -> DaskPool:
+    """Start a worker process for each name on this machine; one that dies is started again. Raises CouldNotTell."""
+    distributed = _distributed()
+    workers = {name: _local_worker(distributed, name, dict((environs or {}).get(name, {}))) for name in names}
+    return _start(distributed, workers, retries)
+
+
+def _local_worker(distributed: Any, name: str, environ: dict[str, str]) -> dict[str, Any]:
+    options = {
+        "host": "127.0.0.1",
+        "nthreads": 1,
+        "name": name,
+        "resources": {RESOURCE + name: 1},
+        "memory_limit": 0,
+        "env": environ,
+        "silence_logs": logging.CRITICAL,
+    }
+    return {"cls": distributed.Nanny, "options": options}
+
+
+def _start(distributed: Any, workers: Mapping[str, Any], retries: int) -> DaskPool:
+    options = {"host": "127.0.0.1", "port": 0, "dashboard": False, "allowed_failures": retries}
+    cluster = distributed.SpecCluster(
+        workers=workers,
+        scheduler={"cls": distributed.Scheduler, "options": options},
+        silence_logs=logging.CRITICAL,
+    )
+    client = distributed.Client(cluster, timeout=CONNECT_S, set_as_default=False)
+    return DaskPool(client, cluster)
+
+
+def _distributed() -> Any:
+    try:
+        import distributed
+    except ImportError as error:
+        raise UsageError("a fleet needs Dask, which is not installed", (), EXTRA) from error
+    return distributed
