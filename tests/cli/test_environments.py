@@ -232,5 +232,5 @@ def test_clean_clears_leftovers_and_caches(make, home, tmp_path):
     (tmp_path / "cache/pkgs").mkdir(parents=True)
     (tmp_path / "cache/pkgs/x").write_bytes(b"x" * 10)
     document = json.loads(call("clean", "--cache", "--json", **home).stdout)
-    assert {"cleared": [str(stage)], "freed_bytes": 10} == document["data"]
+    assert {"cleared": [str(stage)], "damaged": [], "freed_bytes": 10} == document["data"]
     assert made.prefix.exists()

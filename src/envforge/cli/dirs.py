@@ -9,7 +9,7 @@ from pathlib import Path
 
 from envforge.errors import UsageError
 from envforge.model import Environment, value
-from envforge.provision import Place, find_environment
+from envforge.provision import Caches, Place, find_environment
 
 
 @value
@@ -32,6 +32,18 @@ def find_dirs(environ: Mapping[str, str] = os.environ) -> Dirs:
         cache=_absolute(cache) if cache else user_cache_path("envforge"),
         registry=user_state_path("envforge") / "prefixes.json",
     )
+
+
+def find_packages(dirs: Dirs) -> Path:
+    """Give the folder of extracted conda packages."""
+    from envforge.engines.rattler import package_cache
+
+    return package_cache(dirs.cache, os.environ)
+
+
+def find_caches(dirs: Dirs) -> Caches:
+    """Give the caches whose files environments share."""
+    return Caches.below(dirs.cache, find_packages(dirs))
 
 
 def choose_prefix(dirs: Dirs, name: str, prefix: Path | None) -> Path:

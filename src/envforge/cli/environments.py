@@ -8,16 +8,21 @@ from typing import Annotated
 import typer
 
 from envforge.cli.common import Answer, DryRun, MaybeEnvironment, Name, Prefix, Talk, Timeout, Yes, command
-from envforge.cli.dirs import Dirs, find_dirs, find_one
+from envforge.cli.dirs import Dirs, find_caches, find_dirs, find_one
 from envforge.cli.locking import staleness
+from envforge.cli.mending import mend_caches
 from envforge.cli.proofs import environment_shape, list_page, proven_here, status_page
 from envforge.errors import Stale, UsageError
 from envforge.model import Environment
 from envforge.provision import (
+    Damage,
     Place,
     delete_cache,
     drift,
     list_environments,
+    look_deep,
+    read_damage,
+    store_damage,
 )
 from envforge.provision import (
     clean as clear,
@@ -28,8 +33,16 @@ from envforge.provision import (
 from envforge.provision import (
     rollback as turn_back,
 )
-from envforge.report.page import prose
+from envforge.report.page import item, prose
+from envforge.wire import to_plain
 
+Deep = Annotated[
+    bool, typer.Option("--deep", envvar="ENVFORGE_DEEP", help="Look at every file: is it as its package brought it?")
+]
+Damaged = Annotated[
+    bool,
+    typer.Option("--damaged", envvar="ENVFORGE_CLEAN_DAMAGED", help="Delete what was edited in the package caches."),
+]
 Cache = Annotated[bool, typer.Option("--cache", envvar="ENVFORGE_CLEAN_CACHE", help="Delete the package caches too.")]
 
 
@@ -43,13 +56,18 @@ def list_(talk: Talk) -> Answer:
     return Answer(data={"environments": shapes}, page=lambda: list_page(found, here))
 
 
-@command(examples=("envforge status vision", "envforge status -p ./env --json"))
-def status(talk: Talk, environment: MaybeEnvironment = None, name: Name = None, prefix: Prefix = None) -> Answer:
+@command(examples=("envforge status vision", "envforge status -p ./env --json", "envforge status vision --deep"))
+def status(
+    talk: Talk, environment: MaybeEnvironment = None, name: Name = None, prefix: Prefix = None, deep: Deep = False
+) -> Answer:
     """Say whether an environment is as its lock made it, whether the lock is still the spec's, and what is proven.
 
-    A proof holds for the GPUs and the driver that it was made with. Exit 4 where it has drifted or is stale.
+    A proof holds for the GPUs and the driver that it was made with. Exit 4 where it has drifted or is stale. What
+    `--deep` finds is remembered, so that `create` makes the environment anew.
     """
-    found = _one(find_dirs(), environment, name, prefix)
+    dirs = find_dirs()
+    found = _one(dirs, environment, name, prefix)
+    damage = _look(talk, dirs, found) if deep else read_damage(found.prefix)
     drifted, stale = drift(found), staleness(found)
     here = found.prefix in proven_here((found,))
     state = "drifted" if not drifted.clean else "stale" if stale else "clean" if here else "unverified"
@@ -58,11 +76,20 @@ def status(talk: Talk, environment: MaybeEnvironment = None, name: Name = None, 
         "state": state,
         "missing": list(drifted.missing),
         "added": list(drifted.added),
+        "files": to_plain(damage),
         "stale": stale and stale.why,
         "changes": stale.changes if stale else (),
     }
     code = Stale.exit if state in ("drifted", "stale") else 0
-    return Answer(data=data, page=lambda: status_page(found, state, drifted, stale, here=here), exit=code)
+    return Answer(data=data, page=lambda: status_page(found, state, drifted, stale, damage, here=here), exit=code)
+
+
+def _look(talk: Talk, dirs: Dirs, environment: Environment) -> Damage:
+    """Look at every file, and remember what is wrong."""
+    with talk.watching() as emit:
+        damage = look_deep(environment, find_caches(dirs), emit)
+    store_damage(environment.prefix, damage)
+    return damage
 
 
 @command(examples=("envforge remove vision", "envforge remove -p ./env -y"))
@@ -131,15 +158,19 @@ def rollback(
     return Answer(data=environment_shape(back, here=back.prefix in proven_here((back,))), page=lambda: (prose(said),))
 
 
-@command(examples=("envforge clean", "envforge clean --cache"))
-def clean(talk: Talk, cache: Cache = False) -> Answer:
-    """Clear what interrupted runs left behind; with `--cache` the downloaded packages too."""
+@command(examples=("envforge clean", "envforge clean --cache", "envforge clean --damaged"))
+def clean(talk: Talk, cache: Cache = False, damaged: Damaged = False) -> Answer:
+    """Clear what interrupted runs left behind; with `--cache` the downloaded packages too.
+
+    `--damaged` deletes only those packages of the caches that hold a file which is not as it came.
+    """
     dirs = find_dirs()
     known = tuple(each.prefix for each in list_environments(dirs.envs, dirs.registry))
     with talk.watching() as emit:
         gone = clear(dirs.envs, known, emit=emit)
+    spoilt = mend_caches(dirs) if damaged else ()
     freed_bytes = delete_cache(dirs.cache) if cache else 0
     said = f"cleared {len(gone)} leftovers" + (f" and {freed_bytes / 2**20:,.0f} MiB of caches" if cache else "")
-    return Answer(
-        data={"cleared": [str(each) for each in gone], "freed_bytes": freed_bytes}, page=lambda: (prose(said),)
-    )
+    found = [item(f"`{each}` was edited in the cache, and is deleted") for each in spoilt]
+    data = {"cleared": [str(each) for each in gone], "damaged": list(spoilt)}
+    return Answer(data={**data, "freed_bytes": freed_bytes}, page=lambda: (prose(said), *found))

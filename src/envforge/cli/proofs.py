@@ -10,15 +10,17 @@ from typing import Any
 
 from envforge.cli.asking import this_machine
 from envforge.cli.locking import Staleness
+from envforge.cli.mending import cache_text
 from envforge.cli.proving import passed_here
 from envforge.model import Environment, SmokeReport
-from envforge.provision import Drift
+from envforge.provision import Damage, Drift
 from envforge.report.facts import table
 from envforge.report.page import Line, Page, item, join, prose, row, title
 from envforge.report.plan import candidate_text
 from envforge.report.verify import place_text
 
 WIDTH = 10
+MOST_FILES = 10
 STATES = {
     "clean": "as its lock made it, and verified here",
     "unverified": "as its lock made it, but not verified here",
@@ -91,7 +93,15 @@ def _short(report: SmokeReport) -> str:
     return place_text(replace(report, driver=None)).replace("NVIDIA ", "") if report.driver else "CPU"
 
 
-def status_page(environment: Environment, state: str, drifted: Drift, stale: Staleness | None, *, here: bool) -> Page:
+def status_page(
+    environment: Environment,
+    state: str,
+    drifted: Drift,
+    stale: Staleness | None,
+    damage: Damage | None,
+    *,
+    here: bool,
+) -> Page:
     made = f"{_day(environment.created)} by {environment.engine}"
     rows = (
         row("state", STATES[state], "good" if state == "clean" else "warn", width=WIDTH),
@@ -99,10 +109,32 @@ def status_page(environment: Environment, state: str, drifted: Drift, stale: Sta
         row("torch", candidate_text(environment.section.candidate), width=WIDTH),
         row("prefix", str(environment.prefix), width=WIDTH),
         row("made", made, width=WIDTH),
+        *_files(damage),
     )
-    return join(
-        (prose(environment.name, "title"), *rows), _drifted(drifted), _stale(stale), _advice(state, environment)
-    )
+    head = (prose(environment.name, "title"), *rows)
+    return join(head, _drifted(drifted), _damaged(damage), _stale(stale), _advice(state, environment))
+
+
+def _files(damage: Damage | None) -> Iterator[Line]:
+    if damage and damage.flaws:
+        yield row("files", f"{len(damage.flaws)} of {damage.files} are not as they were installed", "warn", width=WIDTH)
+    elif damage:
+        yield row("files", f"all {damage.files} are as they were installed", width=WIDTH)
+
+
+def _damaged(damage: Damage | None) -> Iterator[Line]:
+    """Name the files that are wrong, and where the shared caches have the same change."""
+    flaws = damage.flaws if damage else ()
+    if flaws:
+        yield title("Files that are not as they were installed")
+    for each in flaws[:MOST_FILES]:
+        yield item(f"{each.what}: {each.path} ({each.package})")
+    if len(flaws) > MOST_FILES:
+        yield item(f"and {len(flaws) - MOST_FILES} more, which `--json` tells")
+    for entry in damage.entries if damage else ():
+        yield prose(
+            f"the package cache was edited too, and may have spoilt other environments: {cache_text(entry)}", "warn"
+        )
 
 
 def _checked(environment: Environment, *, here: bool) -> str:
@@ -125,7 +157,7 @@ def _day(moment: str) -> str:
 def _drifted(drifted: Drift) -> Iterator[Line]:
     """Give one line for each package that is not as it was installed."""
     lost, found = (dict(each.partition(" ")[::2] for each in part) for part in (drifted.missing, drifted.added))
-    if not drifted.clean:
+    if drifted.missing or drifted.added:
         yield title("Differs from what was installed")
     for name in sorted({*lost, *found}):
         yield item(_change(name, lost.get(name), found.get(name)))

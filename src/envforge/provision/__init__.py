@@ -2,8 +2,11 @@
 
 from envforge.provision.activation import Activation, activated, activation, activation_script
 from envforge.provision.build import Engines, provision, refuse_foreign, section_digest, standing
+from envforge.provision.damage import Damage, Flaw, read_damage, store_damage
+from envforge.provision.deep import Caches, delete_entry, find_damaged, look_deep
 from envforge.provision.disk import write_whole
 from envforge.provision.drift import Change, Drift, changes, drift
+from envforge.provision.installed import wheel_in
 from envforge.provision.marker import read_environment, store_report
 from envforge.provision.place import Place
 from envforge.provision.registry import find_environment, list_environments, register
@@ -12,9 +15,12 @@ from envforge.provision.space import Room, check_room, measure_room
 
 __all__ = [
     "Activation",
+    "Caches",
     "Change",
+    "Damage",
     "Drift",
     "Engines",
+    "Flaw",
     "Place",
     "Room",
     "activated",
@@ -24,11 +30,15 @@ __all__ = [
     "check_room",
     "clean",
     "delete_cache",
+    "delete_entry",
     "drift",
+    "find_damaged",
     "find_environment",
     "list_environments",
+    "look_deep",
     "measure_room",
     "provision",
+    "read_damage",
     "read_environment",
     "refuse_foreign",
     "register",
@@ -36,6 +46,8 @@ __all__ = [
     "rollback",
     "section_digest",
     "standing",
+    "store_damage",
     "store_report",
+    "wheel_in",
     "write_whole",
 ]

@@ -8,19 +8,24 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from envforge.model import Environment, Section, value
+from envforge.provision.damage import read_damage
 from envforge.provision.marker import read_marker
 
 
 @value
 class Drift:
-    """What is missing and what was added, as ``numpy 2.4.6 py311_0``; both empty: clean."""
+    """What is missing and what was added, as ``numpy 2.4.6 py311_0``; ``changed`` packages hold files that were edited.
+
+    All empty: clean. Files are only known to be changed since a deep look at them (`look_deep`).
+    """
 
     missing: tuple[str, ...] = ()
     added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
     @property
     def clean(self) -> bool:
-        return not self.missing and not self.added
+        return not self.missing and not self.added and not self.changed
 
 
 @value
@@ -53,13 +58,15 @@ def drift(environment: Environment) -> Drift:
     records, lost = _compare(_wanted_records(environment.section), _records(environment.prefix))
     known = set(marker.distributions) if marker else set()
     wheels, gone = _compare(known, set(distributions(environment.prefix)))
-    return Drift(missing=_spoken(lost, gone), added=_spoken(records, wheels))
+    damage = read_damage(environment.prefix)
+    changed = sorted({each.package for each in damage.flaws}) if damage else []
+    return Drift(missing=_spoken(lost, gone), added=_spoken(records, wheels), changed=tuple(changed))
 
 
 def missing_artefacts(section: Section, folder: Path) -> tuple[str, ...]:
     """Say which artefacts of the lock are not in this folder, and which conda packages are there unasked."""
     added, missing = _compare(_wanted_records(section), _records(folder))
-    there = {_key(name) for name in distributions(folder)}
+    there = {dist_info_key(name) for name in distributions(folder)}
     wheels = [each for each in section.artefacts if each.kind == "wheel"]
     gone = [
         f"{each.name} {each.version}" for each in wheels if (canonicalize_name(each.name), each.version) not in there
@@ -93,6 +100,7 @@ def _versions(wheels: Iterable[str]) -> Iterator[str]:
         yield each.removesuffix(".dist-info").replace("-", " ", 1)
 
 
-def _key(dist_info: str) -> tuple[str, str]:
+def dist_info_key(dist_info: str) -> tuple[str, str]:
+    """Give the name, normalized, and the version that a dist-info directory bears."""
     name, _, version = dist_info.removesuffix(".dist-info").partition("-")
     return canonicalize_name(name), version
