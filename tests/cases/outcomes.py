@@ -89,7 +89,7 @@ def answer(case: Mapping[str, Any], name: str) -> str:
     """Resolve one case on one machine and give the class of what came of it."""
     spec = parse_spec(write_yaml(case["spec"]), f"{case['id']}.yaml")
     outcome = resolve(spec, (machine(name),), facts())
-    return _chosen(outcome) if isinstance(outcome, Choice) else _refused(outcome, has_gpu=bool(machine(name).gpus))
+    return _chosen(outcome) if isinstance(outcome, Choice) else refused(outcome, has_gpu=bool(machine(name).gpus))
 
 
 def _chosen(choice: Choice) -> str:
@@ -98,7 +98,8 @@ def _chosen(choice: Choice) -> str:
     return "minor-compat" if choice.native is False else "accept"
 
 
-def _refused(conflict: Conflict, *, has_gpu: bool) -> str:
+def refused(conflict: Conflict, *, has_gpu: bool) -> str:
+    """Give the class of a refusal."""
     if {"needs"} in ({reason.rule for reason in core} for core in conflict.cores):
         return "needs"
     ways = [({reason.rule for reason in way.gives_up}, way.gets.build.cuda is not None) for way in conflict.ways_out]
