@@ -46,17 +46,20 @@ def detect(talk: Talk, machine: Machines = None, record: Record = None) -> Answe
 
         facts = facts_here()
         return _answer(talk, tuple(each for word in machine for each in named_machines(word, facts)))
-    from envforge.detect import assemble, find_interpreters, take_readings
+    from envforge.detect import assemble, find_interpreters, private_words, take_readings, write_recording
+    from envforge.detect import record as recorded
 
     readings = take_readings(os.environ)
+    found = replace(assemble(readings, "this machine"), interpreters=find_interpreters(os.environ))
+    if record and str(record) == "-" and talk.json:
+        return Answer(
+            data={"machine": machine_shape(found), "recording": recorded(readings, private_words(os.environ))}
+        )
     if record:
-        from envforge.detect import write_recording
-
         _write(record, write_recording(readings))
         if str(record) == "-":
             return Answer(data={"recorded": "-"})
         talk.say(f"recorded to `{record}`")
-    found = replace(assemble(readings, "this machine"), interpreters=find_interpreters(os.environ))
     return _answer(talk, (found,))
 
 

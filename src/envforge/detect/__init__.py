@@ -2,7 +2,7 @@
 
 from envforge.detect.assemble import assemble
 from envforge.detect.interpreters import find_interpreters
-from envforge.detect.machines import identify, read_machine, read_machines
+from envforge.detect.machines import identify, read_machine, read_machines, read_recorded
 from envforge.detect.readings import MACHINE_SOURCES, SOURCES, take_readings
 from envforge.detect.record import record, write_recording
 from envforge.detect.redact import private_words, redact
@@ -16,6 +16,7 @@ __all__ = [
     "private_words",
     "read_machine",
     "read_machines",
+    "read_recorded",
     "record",
     "redact",
     "take_readings",

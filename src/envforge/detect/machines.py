@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import PurePath
@@ -72,17 +72,21 @@ def _recorded(node: Node, name: str) -> Machine:
     inner = entries.get("snapshot", node)
     if inner.entries is None:
         raise SpecError("`snapshot` must be a mapping of readings", (inner.where,))
-    return assemble(_readings(inner), name)
+    return assemble(_readings(inner.plain), name)
 
 
-def _readings(node: Node) -> Iterator[Reading]:
+def read_recorded(plain: Mapping[str, Any], name: str) -> Machine:
+    """Give the machine of a recording that came as plain values, as `record` gives them."""
+    return assemble(_readings(plain), name)
+
+
+def _readings(plain: Mapping[str, Any]) -> Iterator[Reading]:
     """Give one reading for each key; ``errors`` says why others, or parts of them, are missing."""
-    entries = dict(node.entries or {})
-    errors = entries["errors"].plain if "errors" in entries else {}
-    errors = errors if isinstance(errors, dict) else {}
-    for source, item in entries.items():
+    told = plain.get("errors")
+    errors = dict(told) if isinstance(told, Mapping) else {}
+    for source, item in plain.items():
         if source not in ABOUT:
-            yield Reading(source=source, value=_timeless(item.plain), error=_text_or_none(errors.pop(source, None)))
+            yield Reading(source=source, value=_timeless(item), error=_text_or_none(errors.pop(source, None)))
     for source, error in errors.items():
         yield Reading(source=str(source), error=str(error))
 
