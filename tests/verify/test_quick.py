@@ -9,6 +9,7 @@ import pytest
 from envforge.model import SmokeReport
 from envforge.verify import select, verify
 from verify import faults
+from verify.conftest import SITE
 
 IN_CONTAINER = any(Path(sign).exists() for sign in ("/.dockerenv", "/run/.containerenv", "/singularity"))
 NO_LIBCUDA = "E_NO_LIBCUDA" if IN_CONTAINER else "driver-not-installed"
@@ -168,13 +169,38 @@ def test_a_torch_outside_the_prefix_is_not_the_environments(stub, tmp_path):
     ],
 )
 def test_a_foreign_cuda_library_is_seen(stub, build, tmp_path, files, code):
+    python = stub(loading(build, tmp_path, files))
+    report = verify(python, None, ("libs_origin",), prefix=python.parent.parent, devices=("cpu",))
+    assert ("fail", code) == said(report)["libs_origin"]
+
+
+def loading(build, tmp_path, files) -> str:
+    """A torch that loads libraries, and can make the one tensor that the first check wants."""
     (empty := tmp_path / "empty.c").write_text("int x;")
     paths = [str(build(tmp_path / file, empty)) for file in files]
     torch = f"class backends: mps = None\nfor path in {paths}: ctypes.CDLL(path)\n"
     torch += "class One:\n    def __add__(self, o): return self\n    def cpu(self): return [42]\n"
-    torch += "int32 = None\ndef device(name): return name\ndef full(*w, **o): return One()\n"
-    report = verify(stub(torch), None, ("libs_origin",), devices=("cpu",))
-    assert ("fail", code) == said(report)["libs_origin"]
+    return torch + "int32 = None\ndef device(name): return name\ndef full(*w, **o): return One()\n"
+
+
+@pytest.mark.parametrize(
+    ("own", "outcome", "code"),
+    [
+        ("nvidia/cublas/lib/libcublas.so.12", "pass", "W_LIB_SYSTEM"),
+        ("torch/lib/libcufft.so.11", "fail", "E_LIB_FOREIGN"),
+    ],
+)
+def test_a_systems_library_is_a_fault_where_the_environment_has_its_own(stub, build, tmp_path, own, outcome, code):
+    python = stub(loading(build, tmp_path, ["a/libcufft.so.11"]))
+    copy = python.parent.parent / SITE / own
+    copy.parent.mkdir(parents=True)
+    copy.touch()
+    assert (outcome, code) == said(verify(python, None, ("libs_origin",), devices=("cpu",)))["libs_origin"]
+
+
+def test_a_library_and_its_builtins_are_not_two_copies(stub, build, tmp_path):
+    python = stub(loading(build, tmp_path, ["a/libnvrtc.so.13", "a/libnvrtc-builtins.so.13.0"]))
+    assert ("pass", "W_LIB_SYSTEM") == said(verify(python, None, ("libs_origin",), devices=("cpu",)))["libs_origin"]
 
 
 @pytest.mark.parametrize(

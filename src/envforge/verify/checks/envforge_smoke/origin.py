@@ -1,5 +1,6 @@
 """Where things come from: torch, its version, numpy beside it, the libraries that were really loaded."""
 
+import glob
 import os
 import platform
 import re
@@ -156,7 +157,7 @@ def numpy_bridge(bench):
 
 CUDA_LIBRARY = re.compile(
     r"^lib(cudart|cublas|cublasLt|cudnn[a-z_]*|cufft|curand|cusolver|cusparse|cusparseLt|"
-    r"nccl|nvrtc|nvJitLink|cupti|nvshmem[a-z_]*|cufile)(?=[-.])"
+    r"nccl|nvrtc-builtins|nvrtc|nvJitLink|cupti|nvshmem[a-z_]*|cufile)(?=[-.])"
 )
 OPENMP = re.compile(r"^lib(gomp|iomp5|omp)(?=[-.])")
 
@@ -196,23 +197,40 @@ def libs_origin(bench):
     twice = sorted(name for name, paths in cuda.items() if len(paths) > 1)
     if twice:
         raise Failed("E_LIB_TWICE", "loaded from two places: %s" % ", ".join(twice), measured)
-    foreign = sorted(path for paths in cuda.values() for path in paths if not _ours(bench, path))
-    if foreign:
-        raise Failed(
-            _foreign_code(foreign), "loaded from outside the environment: %s" % ", ".join(foreign[:4]), measured
-        )
+    _hold_home(bench, cuda, measured)
     if sum(len(paths) for paths in openmp.values()) > 1:
         raise Noted("W_OPENMP_TWICE", "two OpenMP runtimes are loaded: %s" % ", ".join(sorted(openmp)), measured)
     return measured
 
 
+def _hold_home(bench, cuda, measured):
+    """Fail where a library of the system stands in for the environment's own; note where there is no own."""
+    foreign = {name: path for name, paths in sorted(cuda.items()) for path in paths if not _ours(bench, path)}
+    if not foreign:
+        return
+    text = "loaded from outside the environment: %s" % ", ".join(sorted(foreign.values())[:4])
+    own = _own_libraries(bench)
+    if bench.order.get("prefix") or own.intersection(foreign):
+        raise Failed(_foreign_code(foreign.values()), text, measured)
+    raise Noted("W_LIB_SYSTEM", text, measured)
+
+
 def _ours(bench, path):
     """The environment's, or beside torch, or of the Python that lends torch; untold where files link to a cache."""
     torch = os.path.realpath(bench.torch.__file__)
-    homes = [sys.prefix, sys.exec_prefix, os.path.dirname(os.path.dirname(torch)), *bench.settings["allowed"]]
+    homes = [sys.prefix, sys.exec_prefix, os.path.dirname(os.path.dirname(torch))]
     if _inside(torch, sys.base_prefix):
         homes.append(sys.base_prefix)
     return os.path.islink(bench.torch.__file__) or any(_inside(path, home) for home in homes)
+
+
+def _own_libraries(bench):
+    """Families of which the environment holds a copy of its own, loaded or not."""
+    home = os.path.dirname(os.path.realpath(bench.torch.__file__))
+    site = os.path.join(os.path.dirname(home), "nvidia", "*", "lib")
+    folders = [os.path.join(home, "lib"), os.path.join(sys.prefix, "lib"), site]
+    names = [os.path.basename(path) for folder in folders for path in glob.glob(os.path.join(folder, "lib*.so*"))]
+    return {found.group(1) for found in map(CUDA_LIBRARY.match, names) if found}
 
 
 def _foreign_code(paths):
