@@ -53,7 +53,7 @@ def healthy() -> dict[str, dict[str, Any]]:
 
 def reported() -> dict[str, tuple[dict[str, Any], dict[str, Any]]]:
     """Give, by name, what is expected of a sparse recording, and the recording."""
-    rows = read(HERE / "reports.yaml")
+    rows = read(HERE / "reports.yaml") | read(HERE / "threads.yaml")
     return {name: (row, row.get("alone") or edited(bases()[row["base"]], row["edit"])) for name, row in rows.items()}
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from envforge.doctor.chart import Chart
+from envforge.doctor.chart import Chart, Missing
 from envforge.facts import Architecture
 from envforge.model import ComputeCapability
 
@@ -12,9 +12,18 @@ Device = dict[str, Any]
 
 
 def gpus_on_bus(p: Chart) -> list[Device]:
-    """Give NVIDIA's functions of display class; raises Missing where the bus could not be read."""
+    """Give NVIDIA's functions of display class; raises Missing where the bus, or what is on it, could not be read."""
     rows = p.entries("pci")
-    return [row for row in rows if _vendor(row) == "10de" and str(row.get("class")).startswith(("0x03", "03"))]
+    found = [row for row in rows if _vendor(row) == "10de" and str(row.get("class")).startswith(("0x03", "03"))]
+    if not found and any(_might_be_ours(row) for row in rows):
+        raise Missing("pci")
+    return found
+
+
+def _might_be_ours(row: Device) -> bool:
+    """Tell whether what was read of a function leaves open that it is an NVIDIA GPU."""
+    named = "id" not in row or _vendor(row) == "10de"
+    return named and ("id" not in row or "class" not in row)
 
 
 def nvlink_switches(p: Chart) -> str | None:

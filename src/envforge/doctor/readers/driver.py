@@ -9,7 +9,7 @@ from typing import Any
 from envforge.doctor.chart import Chart, Missing
 from envforge.model import Dotted
 
-LOADED = (0, 18)  # what only a library that was loaded answers
+NOT_FOUND = 12  # what NVML is said to answer where its library cannot be opened
 HUNG = re.compile(r"deadline|timed? ?out|\bhang|\bhung\b|D state|uninterruptible", re.IGNORECASE)
 
 
@@ -120,8 +120,11 @@ def module_params(p: Chart, name: str) -> str | None:
 
 
 def nodes(p: Chart) -> dict[str, dict[str, Any]]:
-    """Give the device nodes by path."""
-    return {str(node.get("path")): node for node in p.entries("dev_nodes")}
+    """Give the device nodes by path; raises Missing where one of them has none."""
+    rows = p.entries("dev_nodes")
+    if any("path" not in node for node in rows):
+        raise Missing("dev_nodes")
+    return {str(node["path"]): node for node in rows}
 
 
 def refused(p: Chart, errno: str) -> list[str]:
@@ -133,19 +136,20 @@ def refused(p: Chart, errno: str) -> list[str]:
 def library(p: Chart, soname: str) -> str | None:
     """Give the file that the loader takes for a soname; None when it takes none.
 
-    A library that is not listed and yet has answered was not looked for.
+    A library that is not listed where others are was not looked for, unless a probe found that it does not open.
     """
     found = p.need("libraries")
-    given = found.get(soname) if isinstance(found, Mapping) else None
-    if not given and _answered(p, soname) and not (isinstance(found, Mapping) and soname in found):
+    if not isinstance(found, Mapping) or not found:
+        return None
+    if soname not in found and not _does_not_open(p, soname):
         raise Missing(f"libraries.{soname}")
-    return str(given) if given else None
+    return str(found[soname]) if found.get(soname) else None
 
 
-def _answered(p: Chart, soname: str) -> bool:
+def _does_not_open(p: Chart, soname: str) -> bool:
     if soname == "libcuda.so.1":
-        return bool(p.maybe("cuda", "cuInit", "code") == 0)
-    return soname == "libnvidia-ml.so.1" and p.maybe("nvml", "init", "code") in LOADED
+        return p.maybe("cuda", "cuInit", "code", default=0) is None
+    return soname == "libnvidia-ml.so.1" and p.maybe("nvml", "init", "code") == NOT_FOUND
 
 
 def library_version(p: Chart, soname: str) -> Dotted | None:

@@ -11,6 +11,7 @@ from envforge.model import Dotted
 GPU_LISTS = ("SLURM_JOB_GPUS", "SLURM_STEP_GPUS", "GPU_DEVICE_ORDINAL", "_CONDOR_AssignedGPUs", "SGE_HGR_gpu")
 GPU_COUNTS = ("SLURM_GPUS_ON_NODE", "SLURM_GPUS", "SLURM_GPUS_PER_NODE", "SLURM_GPUS_PER_TASK", "PBS_NGPUS")
 JOBS = {"SLURM_JOB_ID": "Slurm", "PBS_JOBID": "PBS", "LSB_JOBID": "LSF", "_CONDOR_JOB_AD": "HTCondor", "JOB_ID": "SGE"}
+LAPTOPS = {"laptop", "notebook", "convertible", "portable", "8", "9", "10", "14", "31", "32"}
 CLIENTS = r"\b(sbatch|srun|squeue|sinfo|qsub|bsub|condor_submit|flux)\b"
 
 
@@ -35,6 +36,10 @@ def is_tegra(p: Chart) -> bool:
 
 def is_vm(p: Chart) -> bool:
     return _kind(p) == "vm"
+
+
+def is_laptop(p: Chart) -> bool:
+    return str(p.maybe("platform", "chassis")) in LAPTOPS
 
 
 def in_container(p: Chart) -> bool:

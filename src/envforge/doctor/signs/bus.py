@@ -75,11 +75,8 @@ def profile_says_off(p: Chart) -> Evidence | None:
         return None
     note = p.noted(PROFILES, like=OFF)
     line = next((row for row in _modprobe_lines(p) if re.search(r"alias nvidia\S* off", row)), None)
-    tool = note or (line if p.maybe("platform", "chassis") in LAPTOPS else None)
+    tool = note or (line if r.is_laptop(p) else None)
     return r.likely(tool, line or "", profile=tool) if tool else None
-
-
-LAPTOPS = {"laptop", "notebook", "convertible", "portable", "8", "9", "10", "14", "31", "32", 8, 9, 10, 14, 31, 32}
 
 
 def _modprobe_lines(p: Chart) -> list[str]:
@@ -89,7 +86,7 @@ def _modprobe_lines(p: Chart) -> list[str]:
 @sign("dgpu-powered-off-by-profile")
 def laptop_card_without_power(p: Chart) -> Evidence | None:
     """Right after loading, a lost or unknown card of a laptop is one without power."""
-    if p.maybe("platform", "chassis") not in LAPTOPS or "nvidia" in r.loaded_modules(p) or r.xid(p, 79):
+    if not r.is_laptop(p) or "nvidia" in r.loaded_modules(p) or r.xid(p, 79):
         return None
     line = p.said(r"fallen off the bus|not supported by the\s+NVIDIA [\d.]+\s+driver release")
     return r.likely(line, profile="the card does not answer right after the module is loaded") if line else None

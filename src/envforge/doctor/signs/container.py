@@ -66,6 +66,17 @@ def nothing_passed(p: Chart) -> Evidence | None:
     return r.likely("no GPU nodes, no driver libraries", why, driver=version, severity=severity)
 
 
+@sign("container-without-gpu")
+def libraries_without_nodes(p: Chart) -> Evidence | None:
+    """The driver's libraries come with the image, or were bound alone; without a node they reach no GPU."""
+    if not r.in_container(p) or is_lxc(p) or r.is_wsl(p) or r.is_tegra(p) or r.nvml_code(p) == 0:
+        return None
+    version = r.loaded_version(p) if p.maybe("proc_driver_nvidia") else None
+    if not version or any(GPU_NODE.match(path) for path in r.nodes(p)) or not r.library(p, "libnvidia-ml.so.1"):
+        return None
+    return r.likely("no GPU nodes", f"the host runs driver {version}", driver=version)
+
+
 @sign("container-toolkit-missing", group="container")
 def docker_without_runtime(p: Chart) -> Evidence | None:
     runtimes = [str(each) for each in p.need("docker", "runtimes")]

@@ -29,7 +29,8 @@ def _gone(p: Chart, device: r.Device) -> Evidence:
 @sign("gpu-fallen-off-bus")
 def nvml_says_lost(p: Chart) -> Evidence | None:
     lost = [device for device in r.devices(p) if device.get("error") == LOST]
-    odd = [device for device in r.devices(p) if device.get("error") == UNKNOWN and r.healthy_devices(p)]
+    closed = p.maybe("dev_nodes") and (r.refused(p, "EPERM") or r.refused(p, "EACCES"))
+    odd = [each for each in r.devices(p) if each.get("error") == UNKNOWN and r.healthy_devices(p) and not closed]
     return _gone(p, (lost + odd)[0]) if lost or odd else None
 
 
@@ -45,7 +46,19 @@ def fewer_than_on_the_bus(p: Chart) -> Evidence | None:
 
 
 @sign("gpu-fallen-off-bus")
+def silent_when_the_driver_loads(p: Chart) -> Evidence | None:
+    """The same words on a laptop mean a card without power, until an Xid says otherwise."""
+    if not p.maybe("dmesg") or r.is_laptop(p):
+        return None
+    line = p.said(r"fallen off the bus and is not responding", "dmesg")
+    return r.likely(line) if line else None
+
+
+@sign("gpu-fallen-off-bus")
 def handle_refused(p: Chart) -> Evidence | None:
+    """Closed nodes refuse handles too."""
+    if p.maybe("dev_nodes") and (r.refused(p, "EPERM") or r.refused(p, "EACCES")):
+        return None
     line = p.said(r"Unable to determine the device handle for (GPU|gpu) ?[\da-f:.]+: (Unknown Error|GPU is lost)")
     return r.likely(line) if line else None
 

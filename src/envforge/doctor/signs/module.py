@@ -176,7 +176,7 @@ def slow_first_call(p: Chart) -> Evidence | None:
     ]
     reading = p.patient.reading("nvml")
     took = max([reading.took_s if reading else 0.0, *(float(item) for _, item in _timings(p))])
-    if not off or took < SLOW_S or p.maybe("platform", "chassis") in ("laptop", "notebook"):
+    if not off or took < SLOW_S or r.is_laptop(p):
         return None
     return r.likely(f"persistence off, {took:.1f} s", took=f"{took:.1f}")
 

@@ -80,7 +80,7 @@ def licence_status(p: Chart) -> Evidence | None:
 def unified_memory_refused(p: Chart) -> Evidence | None:
     if not any(_vgpu(device) for device in r.devices(p)):
         return None
-    line = p.said(r"operation not supported|cudaErrorNotSupported|\b801\b")
+    line = p.said(r"operation not supported|CUDA_?Error_?Not_?Supported|\b801\b")
     line = line or r.cuda_code(p, NOT_SUPPORTED)
     return r.likely(line) if line else None
 
