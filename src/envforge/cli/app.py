@@ -40,6 +40,7 @@ COMMANDS = {
     "clean": "environments:clean",
     "export": "export:export",
     "pack": "pack:pack",
+    "matrix": "matrix:matrix",
     "import": "import_:import_",
     "facts": "facts:facts",
     "facts verify": "facts_verify:facts_verify",

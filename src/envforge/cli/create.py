@@ -19,6 +19,7 @@ from envforge.cli.common import (
     Locked,
     Machines,
     Name,
+    NoVerify,
     Offline,
     Prefix,
     Talk,
@@ -83,6 +84,7 @@ def create(
     dry_run: DryRun = False,
     yes: Yes = False,
     try_next: TryNext = 0,
+    no_verify: NoVerify = False,
     timeout: Timeout = None,
 ) -> Answer:
     """Make a proven environment from a spec: choose, lock, install, check; do nothing where it stands already.
@@ -92,6 +94,8 @@ def create(
     """
     if try_next and (locked or frozen or from_):
         raise UsageError("`--try-next` makes a new lock, which `--locked`, `--frozen` and `--from` forbid")
+    if try_next and no_verify:
+        raise UsageError("`--try-next` goes by the checks that `--no-verify` leaves out")
     source = given(spec, from_)
     begun = begin(
         talk,
@@ -104,6 +108,7 @@ def create(
         sources={"channels": channel, "indexes": index_url, "find_links": find_links},
         offline=offline or source.pack is not None,
         timeout_s=timeout,
+        proves=not no_verify,
     )
     job = source.job(begun)
     refuse_foreign(Place.at(job.prefix))

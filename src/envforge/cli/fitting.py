@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 from envforge.facts import Facts
 from envforge.lock import read_lock
-from envforge.model import ABSENT, Absent, Dotted, Driver, Floor, Interpreter, Lock, Machine, Section, Spec
+from envforge.model import ABSENT, Absent, Constraint, Dotted, Driver, Floor, Interpreter, Lock, Machine, Section, Spec
 
 WANTED_OF_MACHINES = ("gpu", "needs")
 
@@ -57,10 +58,20 @@ def misfit(lock: Lock, section: Section, spec: Spec, machine: Machine, facts: Fa
 
 def unserved(section: Section, spec: Spec, machine: Machine, facts: Facts) -> str | None:
     """Say why a locked candidate would not run on a machine; None when nothing is known to forbid it."""
-    from envforge.resolve.constraints import constraints_of, machine_rules
+    from envforge.resolve.constraints import constraints_of
 
     wanted = (rule for rule in constraints_of(spec, (machine,), facts) if rule.rule in WANTED_OF_MACHINES)
-    rules = (*machine_rules(machine, facts), *wanted)
+    return cannot_run(section, machine, facts) or _forbidden(section, wanted)
+
+
+def cannot_run(section: Section, machine: Machine, facts: Facts) -> str | None:
+    """Say why a machine cannot run what is locked, whatever the spec wants; None when nothing forbids it."""
+    from envforge.resolve.constraints import machine_rules
+
+    return _forbidden(section, machine_rules(machine, facts))
+
+
+def _forbidden(section: Section, rules: Iterable[Constraint]) -> str | None:
     return next((rule.why(section.candidate) for rule in rules if rule.allows(section.candidate) is False), None)
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from envforge.cli.fitting import at_hand, find_lock, lock_path, misfit, pick_section
 from envforge.cli.job import Job
-from envforge.cli.locking import HERE, Made, join_lock, least, make_section
+from envforge.cli.locking import HERE, Made, join_lock, least, make_section, with_pythons
 from envforge.errors import Stale
 from envforge.model import Choice, Lock, Section, value
 
@@ -46,7 +46,7 @@ def find_footing(job: Job, *, locked: bool, frozen: bool) -> Footing | Made:
 
 def _fitting(job: Job, lock: Lock, *, frozen: bool) -> Section | str:
     """Find the section to use: the target's, else the first that fits; or say why the likeliest does not."""
-    machine = least(job.machines)
+    machine = with_pythons(least(job.machines), job.here)
     likeliest = pick_section(lock, job.target, machine)
     if likeliest is None:
         return f"there is no section for target `{job.target}`" if job.target else "the lock has no section"

@@ -22,7 +22,10 @@ from envforge.provision import Engines
 
 @value
 class Job:
-    """What a command works on. ``machines`` are decided for; ``here`` is the one that this runs on."""
+    """What a command works on. ``machines`` are decided for; ``here`` is the one that this runs on.
+
+    ``proves``: what is made is checked here, where it can be.
+    """
 
     talk: Talk
     clock: Clock
@@ -37,6 +40,7 @@ class Job:
     target: str | None = None
     offline: bool = False
     timeout_s: float | None = None
+    proves: bool = True
 
     @property
     def engines(self) -> Engines:
@@ -61,6 +65,7 @@ def begin(
     sources: dict[str, Any],
     offline: bool = False,
     timeout_s: float | None = None,
+    proves: bool = True,
 ) -> Job:
     """Read everything that is asked for and look at this machine. Raises UsageError, SpecError."""
     catch_signals()
@@ -89,6 +94,7 @@ def begin(
         target=target,
         offline=offline,
         timeout_s=timeout_s,
+        proves=proves,
     )
 
 

@@ -102,7 +102,7 @@ def _section(job: Job, target: str, decision: Decision, candidate: Candidate, em
     from envforge.plan import make_plan
     from envforge.resolve import check_artefacts
 
-    machine = least(decision.machines)
+    machine = with_pythons(least(decision.machines), job.here)
     plan = make_plan(decision.spec, candidate, machine, job.facts, decision.offers)
     conda = job.engines.conda.lock(plan, emit) if plan.specs else ()
     wheels = job.engines.wheels.lock(plan, conda, emit) if plan.requirements else ()
@@ -153,6 +153,12 @@ def least(machines: tuple[Machine, ...]) -> Machine:
         glibc=min(libraries) if libraries else machines[0].glibc,
         gpus=tuple(gpu for each in machines for gpu in each.gpus or ()),
     )
+
+
+def with_pythons(machine: Machine, here: Machine) -> Machine:
+    """Let a machine of which no Python is known stand on those that are here, where its platform is the same."""
+    same = machine.interpreters is None and machine.subdir in (None, here.subdir)
+    return replace(machine, interpreters=here.interpreters) if same else machine
 
 
 def join_lock(spec: Spec, facts: Facts, made: tuple[Made, ...], kept: tuple[Section, ...] = ()) -> Lock:

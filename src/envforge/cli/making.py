@@ -86,14 +86,25 @@ def _provision(job: Job, footing: Footing) -> Environment:
         )
 
 
+def _deferred(job: Job, environment: Environment) -> str | None:
+    """Say why the checks are left to another machine, or to later; None when they are to run here."""
+    if not job.proves:
+        return "`--no-verify` was asked for"
+    if job.machines == (job.here,):
+        return None
+    return unserved(environment.section, job.spec, job.here, job.facts)
+
+
 def _prove(job: Job, environment: Environment) -> tuple[Environment, bool]:
-    """Check an environment where that has not been done; one for another machine is left to that machine."""
+    """Check an environment where that has not been done; one for another machine is left to that machine.
+
+    What was proven elsewhere is not told as a proof of here.
+    """
     if is_proven(environment, job.here, job.spec):
         return environment, False
-    why = None if job.machines == (job.here,) else unserved(environment.section, job.spec, job.here, job.facts)
-    if why:
+    if why := _deferred(job, environment):
         job.talk.warn(f"not verified here: {why}; run `envforge verify {environment.prefix}` where it belongs")
-        return environment, False
+        return replace(environment, verified=None), False
     with job.clock("verify"):
         proven = prove(job.talk, environment, job.here, job.spec, job.timeout_s)
     for each in notes(proven.verified) if proven.verified else ():

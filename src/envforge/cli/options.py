@@ -115,6 +115,12 @@ Frozen = Annotated[
 Offline = Annotated[bool, typer.Option("--offline", envvar="ENVFORGE_OFFLINE", help="Use no network.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", envvar="ENVFORGE_DRY_RUN", help="Say what would happen, and stop.")]
 Yes = Annotated[bool, typer.Option("-y", "--yes", envvar="ENVFORGE_YES", help="Ask nothing.")]
+NoVerify = Annotated[
+    bool,
+    typer.Option(
+        "--no-verify", envvar="ENVFORGE_NO_VERIFY", help="Run no checks; `verify` proves it where it belongs."
+    ),
+]
 Timeout = Annotated[
     float | None,
     typer.Option("--timeout", envvar="ENVFORGE_TIMEOUT", metavar="SECONDS", min=0.1, help="Give up after so long."),

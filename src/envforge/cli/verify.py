@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from pathlib import Path
 from typing import Annotated, Literal, get_args
 
 import typer
 
-from envforge.cli.asking import find_interpreter, this_machine
+from envforge.cli.asking import find_interpreter, read_spec, target_machine, this_machine
 from envforge.cli.common import Answer, GitHub, Junit, MaybeEnvironment, Name, Prefix, Talk, Timeout, command
 from envforge.cli.dirs import find_dirs, find_one
+from envforge.cli.fitting import cannot_run
+from envforge.cli.handing_on import hand_on
 from envforge.cli.measuring import learn
-from envforge.cli.proving import EXITS, expectations, keep_report
-from envforge.errors import DiskFailed, UsageError
-from envforge.model import Environment, SmokeReport
+from envforge.cli.overlays import facts_here
+from envforge.cli.proving import EXITS, NotProven, expectations, keep_report
+from envforge.errors import UsageError
+from envforge.model import Environment, Machine, SmokeReport
 from envforge.report.shapes import verify_shape
 from envforge.report.verify import verify_page
 
+TARGET = "target"
 Tier = Literal["quick", "standard", "deep"]
 Python = Annotated[
     str | None,
@@ -39,6 +41,10 @@ Require = Annotated[
         "--require", envvar="ENVFORGE_REQUIRE", metavar="NAMES", help="Fail if these checks or features are skipped."
     ),
 ]
+Defer = Annotated[
+    bool,
+    typer.Option("--defer", envvar="ENVFORGE_DEFER", help="Exit 0 where this machine cannot run it, and say why."),
+]
 Device = Annotated[
     list[str] | None,
     typer.Option("--device", envvar="ENVFORGE_DEVICE", metavar="DEVICE", help="cpu, or a GPU's index or UUID."),
@@ -49,7 +55,9 @@ Device = Annotated[
     examples=(
         "envforge verify vision",
         "envforge verify vision --checks standard --require bf16,compile",
-        "envforge verify --python .venv/bin/python --junit report.xml",
+        "envforge verify vision --require gpu,target",
+        "envforge verify vision --defer --junit report.xml",
+        "envforge verify --python .venv/bin/python",
     )
 )
 def verify(
@@ -61,6 +69,7 @@ def verify(
     checks: Checks = None,
     require: Require = None,
     device: Device = None,
+    defer: Defer = False,
     junit: Junit = None,
     github: GitHub = False,
     timeout: Timeout = None,
@@ -68,13 +77,18 @@ def verify(
     """Run real kernels with known results in an environment, and say what is proven here.
 
     The report stays with the environment. Exit 0 proven, 1 a check failed, 3 a check could not tell. On GitHub,
-    failures become annotations.
+    failures become annotations. `--require gpu` asks that a GPU proves it, `--require target` that it is of the kind
+    that the spec's target has.
     """
-    found = _environment(environment, name, prefix, python)
+    found, machine, wanted = _environment(environment, name, prefix, python), this_machine(), _words(require)
+    if defer and found and (why := cannot_run(found.section, machine, facts_here())):
+        return _deferred(talk, found, machine, why, junit, github)
+    if TARGET in wanted:
+        _require_target(found, machine)
     interpreter = found.python if found else find_interpreter(str(python))
-    wanted = _words(require)
-    report = _run(talk, found, interpreter, checks, wanted, _words(device) or None, timeout)
-    _hand_on(report, junit, github)
+    needed = tuple(word for word in wanted if word != TARGET)
+    report = _run(talk, found, interpreter, machine, checks, needed, _words(device) or None, timeout)
+    hand_on(report, junit, github)
     return Answer(
         data=verify_shape(report),
         page=lambda: verify_page(report, verbose=talk.verbose > 0),
@@ -98,10 +112,44 @@ def _environment(
     return found
 
 
+def _deferred(
+    talk: Talk, environment: Environment, machine: Machine, why: str, junit: Path | None, github: bool
+) -> Answer:
+    """Say that another machine must prove it; no check is run, and no report kept."""
+    cuda = environment.section.candidate.build.cuda
+    report = SmokeReport(
+        python=environment.section.candidate.python,
+        torch=str(environment.section.candidate.build.torch),
+        cuda=None if cuda is None else str(cuda),
+        machine=machine.name,
+        results=(),
+    )
+    hand_on(report, junit, github, deferred=why)
+    talk.warn(f"not verified here: {why}; run `envforge verify {environment.prefix}` where it belongs")
+    return Answer(data={**verify_shape(report), "deferred": why})
+
+
+def _require_target(environment: Environment | None, machine: Machine) -> None:
+    """Raise NotProven unless GPUs of the target's capabilities are here; the spec says what those are."""
+    if environment is None:
+        raise UsageError("`--require target` needs an environment that was made from a spec")
+    spec = read_spec(Path(environment.spec_origin))
+    target = target_machine(spec, environment.section.target, facts_here())
+    wanted, here = (
+        {str(gpu.compute_capability or gpu.name): gpu.name for gpu in each.gpus or ()} for each in (target, machine)
+    )
+    if missing := sorted(wanted.keys() - here.keys()):
+        has = ", ".join(f"{name} ({sm})" for sm, name in here.items()) or "no GPU"
+        lacks = ", ".join(f"{wanted[sm]} ({sm})" for sm in missing)
+        message = f"target `{target.name}` is {lacks}, and this machine has {has}"
+        raise NotProven(message, (str(environment.prefix),), ("run it on the machine that the target means",))
+
+
 def _run(
     talk: Talk,
     environment: Environment | None,
     interpreter: Path,
+    machine: Machine,
     checks: str | None,
     require: tuple[str, ...],
     devices: tuple[str, ...] | None,
@@ -109,7 +157,6 @@ def _run(
 ) -> SmokeReport:
     from envforge.verify import verify as prove
 
-    machine = this_machine()
     wanted = _checks(checks)
     with talk.watching() as emit:
         report = prove(
@@ -150,25 +197,3 @@ def _checks(words: str | None) -> Tier | tuple[str, ...]:
     """Read a tier, or names with commas."""
     tier: Tier | None = next((each for each in get_args(Tier) if each == (words or "quick")), None)
     return tier or _words([str(words)])
-
-
-def _hand_on(report: SmokeReport, path: Path | None, github: bool) -> None:
-    """Write JUnit where it was asked for, and annotations and a summary on GitHub."""
-    if path:
-        from envforge.report.junit import junit
-
-        _write(path, junit(report), "w")
-    if github or os.environ.get("GITHUB_ACTIONS") == "true":
-        from envforge.report.github import result_annotations, summary
-
-        sys.stderr.writelines(f"{line}\n" for line in result_annotations(report))
-        if place := os.environ.get("GITHUB_STEP_SUMMARY"):
-            _write(Path(place), summary(report), "a")
-
-
-def _write(path: Path, text: str, mode: str) -> None:
-    try:
-        with path.open(mode, encoding="utf-8") as file:
-            file.write(text)
-    except OSError as error:
-        raise DiskFailed(f"`{path}` cannot be written: {error.strerror}", (str(path),)) from error

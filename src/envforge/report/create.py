@@ -29,7 +29,7 @@ def created_page(
     """
     report = environment.verified
     style, words = VERDICTS[report.verdict] if report else ("warn", "not checked on this machine")
-    done = "is ready" if report and report.verdict == "pass" else "stands, but is not ready"
+    done = "stands" if report is None else "is ready" if report.verdict == "pass" else "stands, but is not ready"
     head = Line(
         body=(("title", environment.name), ("", f" {done}{'' if changed else ' (nothing changed)'}: "), (style, words))
     )

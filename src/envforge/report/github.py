@@ -43,8 +43,15 @@ def error_annotations(error: EnvforgeError) -> Iterator[str]:
         yield _annotation("error", "envforge", text, each.where[0] if each.where else "")
 
 
-def summary(report: SmokeReport) -> str:
-    """Write the step summary: the verdict, and a table of the checks."""
+def deferred_annotation(why: str) -> str:
+    """Give the annotation of checks that are left to another machine."""
+    return _annotation("notice", "envforge: not verified yet", why)
+
+
+def summary(report: SmokeReport, deferred: str | None = None) -> str:
+    """Write the step summary: the verdict, and a table of the checks; ``deferred`` says why there are none."""
+    if deferred:
+        return f"### envforge verify: deferred\n\nNot verified on {report.machine}: {deferred}\n"
     torch = f"torch {report.torch or 'absent'}, CUDA {report.cuda or 'none'}"
     rows = "".join(f"| {_row(result)} |\n" for result in report.results)
     head = f"### envforge verify: {report.verdict}\n\n{torch}, on {report.machine}\n\n"

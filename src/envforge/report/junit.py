@@ -11,16 +11,19 @@ from envforge.model import Answer, CheckResult, Crashed, Finding, Rule, Skipped,
 FAULTS = ("blocker", "degraded")
 
 
-def junit(report: SmokeReport) -> str:
-    """Write one suite; an inconclusive check is an error, since it proves nothing."""
+def junit(report: SmokeReport, deferred: str | None = None) -> str:
+    """Write one suite; an inconclusive check is an error, since it proves nothing.
+
+    ``deferred`` says why no check was run: one case, skipped.
+    """
     counts = Counter(result.outcome for result in report.results)
     suite = ElementTree.Element(
         "testsuite",
         name="envforge verify",
-        tests=str(len(report.results)),
+        tests=str(len(report.results) + bool(deferred)),
         failures=str(counts["fail"]),
         errors=str(counts["inconclusive"]),
-        skipped=str(counts["skip"]),
+        skipped=str(counts["skip"] + bool(deferred)),
         time=f"{sum(result.took_s for result in report.results):.3f}",
         hostname=report.machine,
     )
@@ -28,6 +31,11 @@ def junit(report: SmokeReport) -> str:
         suite.set("timestamp", report.when)
     for result in report.results:
         _case(suite, result)
+    if deferred:
+        case = ElementTree.SubElement(
+            suite, "testcase", classname="envforge.verify.host", name="deferred", time="0.000"
+        )
+        ElementTree.SubElement(case, "skipped", message=_printable(deferred), type="deferred")
     return _written(suite)
 
 
