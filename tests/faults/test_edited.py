@@ -66,3 +66,20 @@ def test_what_was_edited_in_the_cache_alone_is_cleaned(home, spec):
     home.create(spec, "-n", "second")
     found = envelope(call("status", "second", "--deep", "--json", **home.variables))
     assert ([], []) == (found["data"]["files"]["flaws"], found["data"]["files"]["entries"])
+
+
+def test_copies_share_nothing_with_the_cache(home, spec):
+    home.create(spec, ENVFORGE_LINK_MODE="copy")
+    site = home.envs / "demo/lib/python3.11/site-packages"
+    files = [path for path in site.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert {1} == {path.stat().st_nlink for path in files}
+    for package in ("mpmath", "setuptools"):
+        edit(site / package / "__init__.py")
+    found = deep(home)["data"]["files"]
+    assert (2, []) == (len(found["flaws"]), found["entries"])
+
+
+def test_another_way_to_link_is_refused(home, spec):
+    document = envelope(home.create(spec, "--json", ENVFORGE_LINK_MODE="symlink"))
+    said = "`ENVFORGE_LINK_MODE` must be `hardlink` or `copy`, not `symlink`"
+    assert (2, said) == (document["exit"], document["errors"][0]["message"])

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,15 @@ def test_what_the_cache_holds_is_not_downloaded(tmp_path):
     (tmp_path / "python-3.11.7-0/info").mkdir(parents=True)
     (tmp_path / "python-3.11.7-0/info/index.json").write_text("{}")
     assert 1000 == measure_room(section(), Place.at(tmp_path / "demo"), tmp_path).download_bytes
+
+
+def test_copies_need_room_beside_what_they_are_copied_from(tmpfs):
+    subprocess.run(["mount", "-o", "remount,nr_inodes=4000", tmpfs], check=True)
+    part = section(package("python", size_bytes=150_000))
+    room = measure_room(part, Place.at(tmpfs / "demo"), tmpfs / "cache")
+    check_room(room, part)
+    with pytest.raises(DiskFailed, match="about 1 MiB are needed here"):
+        check_room(replace(room, linked=False), part)
 
 
 def test_a_full_disk_is_refused_before_anything_starts(make, tmpfs):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal, cast
 
 from envforge.errors import UsageError
 from envforge.model import Engine
+from envforge.run import copies
 
 if TYPE_CHECKING:
     from envforge.engines.settings import Settings
@@ -62,6 +63,9 @@ def make_engine(
         return RattlerEngine(cache, offline=offline, environ=here, **more)
     if name not in ("conda", "mamba", "micromamba"):
         raise UsageError(f"engine `{name}` is not known", (), ("`--engine rattler` is built in",))
+    if copies(here):
+        hints = ("use `--engine rattler`", "or leave `ENVFORGE_LINK_MODE` out")
+        raise UsageError(f"engine `{name}` is not told to copy files, so an environment would share them", (), hints)
     tool = cast(Literal["conda", "mamba", "micromamba"], name)
     program = find_tool(tool, here)
     if program is None:

@@ -26,11 +26,12 @@ STEP_S = 0.25
 
 @value
 class Caches:
-    """Where repodata and packages are kept, and whether the network may be used."""
+    """Where repodata and packages are kept, whether the network may be used, and files be copied, not linked."""
 
     repodata: Path
     packages: Path
     offline: bool = False
+    copied: bool = False
 
 
 def load() -> None:
@@ -197,7 +198,7 @@ def install_locked(
 async def _install(
     artefacts: tuple[Locked, ...], stage: Path, final: Path, caches: Caches, stall_s: float, emit: Emit
 ) -> None:
-    from rattler import Client, PackageCache, install
+    from rattler import Client, Config, PackageCache, install
     from rattler.exceptions import InstallerError
 
     cache = PackageCache(caches.packages)
@@ -215,6 +216,7 @@ async def _install(
         alternative_target_prefix=final,
         show_progress=False,
         reporter=cast(Any, watch),
+        config=Config.from_toml("allow-hard-links = false") if caches.copied else None,
     )
     try:
         await watched(asyncio.ensure_future(work), watch, stall_s)

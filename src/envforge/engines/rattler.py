@@ -11,6 +11,7 @@ from envforge.engines.failures import unreachable
 from envforge.engines.standing import dismiss, do
 from envforge.errors import DiskFailed, EngineFailed
 from envforge.model import Emit, Locked, Plan
+from envforge.run import copies
 
 DEADLINE_S = 120.0
 GRACE_S = 5.0
@@ -37,8 +38,11 @@ class RattlerEngine:
         deadline_s: float = DEADLINE_S,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        packages = package_cache(cache.absolute(), os.environ if environ is None else environ)
-        self._caches = Caches(repodata=cache.absolute() / "repodata", packages=packages, offline=offline)
+        here = os.environ if environ is None else environ
+        packages = package_cache(cache.absolute(), here)
+        self._caches = Caches(
+            repodata=cache.absolute() / "repodata", packages=packages, offline=offline, copied=copies(here)
+        )
         self._deadline_s = deadline_s
 
     def lock(self, plan: Plan, emit: Emit, /) -> tuple[Locked, ...]:

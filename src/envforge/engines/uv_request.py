@@ -15,6 +15,7 @@ from envforge.engines.places import TORCH_INDEX, cutoff, local_path, without_cre
 from envforge.engines.settings import Settings
 from envforge.errors import SpecError
 from envforge.model import Dotted, Plan, value
+from envforge.run import copies
 
 PYPI = "pypi"
 TORCH_FAMILY = {
@@ -148,7 +149,7 @@ def environment(settings: Settings, indexes: Indexes, cache: Path, environ: Mapp
     clean |= dict(settings.environ)
     clean |= {"UV_NO_CONFIG": "1", "UV_CACHE_DIR": str(cache), "UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1"}
     clean |= {"COLUMNS": WIDE}
-    clean |= {"UV_LINK_MODE": environ.get("UV_LINK_MODE", "hardlink")}
+    clean |= {"UV_LINK_MODE": "copy" if copies(environ) else environ.get("UV_LINK_MODE", "hardlink")}
     remote = [each for each in indexes.find_links if local_path(each) is None]
     given = {
         "UV_DEFAULT_INDEX": indexes.default,

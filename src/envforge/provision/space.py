@@ -9,6 +9,7 @@ from pathlib import Path
 from envforge.errors import DiskFailed
 from envforge.model import Locked, Section, value
 from envforge.provision.place import Place
+from envforge.run import copies
 
 UNPACKED_PER_ARCHIVE = {"conda": 3.5, "wheel": 2.5}
 BYTES_PER_FILE = 48 * 1024
@@ -19,7 +20,7 @@ LINKED_SHARE = 0.05
 class Room:
     """What an environment needs and what the disks have. Bytes of artefacts of unknown size are not in it.
 
-    ``linked``: cache and prefix share a file system, so that files are hard links and cost next to nothing.
+    ``linked``: files are hard links, which cost next to nothing: cache and prefix share a file system.
     """
 
     download_bytes: int
@@ -37,7 +38,7 @@ def measure_room(section: Section, place: Place, packages: Path) -> Room:
         download_bytes=sum(each.size_bytes or 0 for each in fresh),
         unpacked_bytes=_unpacked(section.artefacts),
         files=_unpacked(section.artefacts) // BYTES_PER_FILE,
-        linked=_device(packages) == _device(place.prefix.parent),
+        linked=not copies() and _one_disk(packages, place.prefix),
         packages=packages,
         prefix=place.prefix,
     )
@@ -48,10 +49,11 @@ def check_room(room: Room, section: Section) -> None:
     fresh = tuple(each for each in section.artefacts if not _cached(each, room.packages))
     share = LINKED_SHARE if room.linked else 1.0
     in_cache, in_prefix = room.download_bytes + _unpacked(fresh), int(room.unpacked_bytes * share)
-    if room.linked:
-        _check(room.prefix.parent, in_cache + in_prefix, room.files)
+    in_cache_files = 0 if room.linked else _unpacked(fresh) // BYTES_PER_FILE
+    if _one_disk(room.packages, room.prefix):
+        _check(room.prefix.parent, in_cache + in_prefix, room.files + in_cache_files)
         return
-    _check(room.packages, in_cache, _unpacked(fresh) // BYTES_PER_FILE)
+    _check(room.packages, in_cache, in_cache_files)
     _check(room.prefix.parent, in_prefix, room.files)
 
 
@@ -81,6 +83,10 @@ def _unpacked(artefacts: tuple[Locked, ...]) -> int:
 def _cached(artefact: Locked, packages: Path) -> bool:
     stem = f"{artefact.name}-{artefact.version}-{artefact.build}"
     return artefact.kind == "conda" and (packages / stem / "info" / "index.json").is_file()
+
+
+def _one_disk(packages: Path, prefix: Path) -> bool:
+    return _device(packages) == _device(prefix.parent)
 
 
 def _device(folder: Path) -> int:

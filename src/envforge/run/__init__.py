@@ -4,7 +4,8 @@ A child that hangs in the kernel (state D) is left behind, never waited for with
 """
 
 from envforge.run.child import Child, Told, in_child
+from envforge.run.links import copies
 from envforge.run.program import Completed, run
 from envforge.run.worker import Worker
 
-__all__ = ["Child", "Completed", "Told", "Worker", "in_child", "run"]
+__all__ = ["Child", "Completed", "Told", "Worker", "copies", "in_child", "run"]
