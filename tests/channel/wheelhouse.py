@@ -26,6 +26,7 @@ WHEELS = (
     "typing_extensions==4.16.0",
     "markupsafe==3.0.4",
     "setuptools>=77.0.3,<82",
+    "pip==26.1",
 )
 TORCH = "torch==2.13.0+cpu"
 TORCH_INDEX = "https://download.pytorch.org/whl/cpu"

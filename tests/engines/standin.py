@@ -12,7 +12,9 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -20,6 +22,8 @@ from urllib.parse import unquote, urlsplit
 TOOL = sys.argv[1]
 MAMBA = TOOL != "conda"
 VALUES = {"-c": "channels", "-p": "prefix", "--file": "file"}
+FLAGS = {"--yes", "--json", "--dry-run", "--offline", "--override-channels", "--strict-channel-priority"}
+OWN = {"--no-rc", "--no-pyc"} if MAMBA else {"--no-default-packages", "--no-pin"}
 
 
 def parse(arguments: list[str]) -> dict[str, Any]:
@@ -30,8 +34,10 @@ def parse(arguments: list[str]) -> dict[str, Any]:
             found["channels"].append(next(words))
         elif word in VALUES:
             found[VALUES[word]] = next(words)
-        elif word.startswith("-"):
+        elif word.startswith("-") and word in FLAGS | OWN:
             found["flags"].add(word)
+        elif word.startswith("-"):
+            raise SystemExit(f"{TOOL}: error: unrecognized arguments: {word}")
         else:
             found["specs"].append(word)
     return found
@@ -73,6 +79,8 @@ async def solve(asked: dict[str, Any]) -> Any:
 
     offline = SourceConfig(cache_action="force-cache-only") if "--offline" in asked["flags"] else SourceConfig()
     gateway = Gateway(cache_dir=Path(os.environ["CONDA_PKGS_DIRS"]) / "cache", default_config=offline)
+    if MAMBA and any(spec.split()[0] == "python" for spec in asked["specs"]):
+        asked["specs"].append("pip")  # whatever its configuration says
     virtual = [each.into_generic() for each in VirtualPackage.detect(VirtualPackageOverrides.from_env())]
     channels = [Channel(each) for each in asked["channels"]]
     return await rattler_solve(channels, asked["specs"], gateway=gateway, virtual_packages=virtual)
@@ -130,6 +138,25 @@ def explicit(path: Path) -> list[Any]:
     return records
 
 
+def mismatch(text: str) -> int:
+    """Complain of a wrong hash: mamba in its log, conda in an error of several."""
+    if MAMBA:
+        return complain(f"File not valid: {text}\nFound incorrect downloads. Aborting")
+    one = {"exception_name": "ChecksumMismatchError", "message": f"Conda detected a mismatch between ... {text}"}
+    return say({"exception_name": "CondaMultiError", "error": "Multiple Errors Encountered.", "errors": [one]}, 1)
+
+
+def run_link_scripts(prefix: Path) -> None:
+    """Run them as the real ones do: by the first bash on PATH, from a file that sources the script."""
+    bash = shutil.which("bash")
+    assert bash is not None
+    for script in sorted(prefix.glob("bin/.*-post-link.sh")):
+        with tempfile.NamedTemporaryFile("w", suffix=".sh") as caller:
+            caller.write(f". {script}\n")
+            caller.flush()
+            subprocess.run([bash, caller.name], env={**os.environ, "PREFIX": str(prefix)}, check=True)
+
+
 async def link(asked: dict[str, Any]) -> int:
     from rattler import PackageCache, install
     from rattler.exceptions import InstallerError
@@ -141,7 +168,7 @@ async def link(asked: dict[str, Any]) -> int:
         if record.url.startswith("file:"):
             path = Path(unquote(urlsplit(record.url).path))
             if hashlib.sha256(path.read_bytes()).digest() != record.sha256:
-                return complain(f"File not valid: SHA256 doesn't match {path}\nFound incorrect downloads. Aborting")
+                return mismatch(f"SHA256 doesn't match {path}")
     try:
         await install(
             records, prefix, package_cache=PackageCache(Path(os.environ["CONDA_PKGS_DIRS"])), show_progress=False
@@ -149,8 +176,8 @@ async def link(asked: dict[str, Any]) -> int:
     except InstallerError as error:
         if "hash mismatch" not in str(error):
             return complain(str(error), "CondaError")
-        said = f"File not valid: {error}\nFound incorrect downloads. Aborting" if MAMBA else str(error)
-        return complain(said, "ChecksumMismatchError")
+        return mismatch(str(error))
+    run_link_scripts(prefix)
     if MAMBA:
         (Path(os.environ["HOME"]) / ".conda").mkdir(exist_ok=True)
         return say({"success": True, "actions": {"LINK": [full(each) for each in records]}, "log_history": []})
@@ -160,9 +187,9 @@ async def link(asked: dict[str, Any]) -> int:
 def main() -> int:
     command, *rest = sys.argv[2:]
     asked = parse(rest)
-    if "--no-rc" in asked["flags"] and not MAMBA:
-        print("conda: error: unrecognized arguments: --no-rc", file=sys.stderr)
-        return 2
+    read = [Path.home() / ".condarc", Path(os.environ.get("XDG_CONFIG_HOME", "/nowhere")) / "conda" / "condarc"]
+    if any(path.exists() for path in read) and not MAMBA:  # `CONDARC` does not stop conda from reading these
+        return complain("the user's configuration was read", "CondaValueError")
     if "--no-rc" in asked["flags"] and "CONDARC" in os.environ:
         return complain("Configuration files disabled by 'no_rc'")
     if command != "create":

@@ -17,8 +17,9 @@ from envforge.engines import make_engine
 from envforge.engines.cli_output import artefacts_of, failure, last_json
 from envforge.engines.conda_cli import CondaCli, find_tool
 from envforge.engines.rattler import RattlerEngine
-from envforge.errors import BadArtefact, EngineFailed, SpecError, Unreachable, Unsatisfiable, UsageError
+from envforge.errors import BadArtefact, DiskFailed, EngineFailed, SpecError, Unreachable, Unsatisfiable, UsageError
 from envforge.model import Engine, Locked, Plan, Progress
+from envforge.run import Completed
 
 MakePlan = Callable[..., Plan]
 Make = Callable[..., Engine]
@@ -39,6 +40,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
     """Make the engine of this run, with a home of its own, where nothing may be written."""
     home = tmp_path / "home"
     home.mkdir(mode=0o755)
+    (home / ".condarc").write_text("channels: [evil]\n")
     name: str = request.param
 
     def build(cache: Path = tmp_path / "cache", **more: object) -> Engine:
@@ -106,7 +108,7 @@ def test_any_engine_installs_what_another_solved_byte_for_byte(
     stage.rename(final)
     said = subprocess.run([final / "bin/isympy", "--help"], capture_output=True, text=True, check=True)
     assert "usage: isympy" in said.stdout
-    assert [] == list((tmp_path / "home").iterdir())
+    assert [".condarc"] == [each.name for each in (tmp_path / "home").iterdir()]
 
 
 @pytest.mark.parametrize("over", ["file", "http"])
@@ -148,66 +150,39 @@ def test_newer_packages_cannot_be_left_out_by_a_command_line(make_plan: MakePlan
         engine.lock(make_plan("python", exclude_newer="2026-01-01"), ignore)
 
 
-# As conda 26.7.2 and mamba 2.8.1 printed them, shortened.
-RECORDED: Mapping[str, tuple[str, str, type[Exception], str]] = {
-    "conda missing": (
-        '{"exception_name": "PackagesNotFoundInChannelsError", "message": "The following packages are not available '
-        'from current channels:\\n\\n  - nosuchpkg\\n", "packages": ["nosuchpkg"]}',
+# What no recording holds, after the sources of conda 26.7 and mamba 2.8.
+UNRECORDED: Mapping[str, tuple[str, str, type[Exception], str]] = {
+    "conda several": (
+        '{"exception_name": "CondaMultiError", "error": "Multiple Errors Encountered.", "errors": [{"exception_name": '
+        '"ChecksumMismatchError", "message": "Conda detected a mismatch between the expected content and downloaded '
+        "content\\nfor url 'https://h/x.conda'.\\n\"}]}",
         "",
-        Unsatisfiable,
-        "fits `nosuchpkg`",
+        BadArtefact,
+        "Conda detected a mismatch",
     ),
-    "conda unsatisfiable": (
-        '{"exception_name": "LibMambaUnsatisfiableError", "message": "Encountered problems while solving:\\n  - nothing '
-        "provides __cuda >=12.8 needed by pytorch-2.13.0-cuda128_generic_py311_h0000000_200\\n\\nCould not solve for "
-        "environment specs\\nThe following packages are incompatible\\n└─ pytorch ==2.13 cuda* is not installable because "
-        "there are no viable options\\n   ├─ pytorch 2.13.0 would require\\n   │  └─ __cuda >=12.8 *, which is missing on "
-        'the system;\\n   └─ pytorch 2.13.0 would require\\n      └─ __cuda >=13.0 *, which is missing on the system."}',
-        "",
-        Unsatisfiable,
-        "candidates need `__cuda >=12.8`; this machine provides `__cuda=12.4`",
-    ),
-    "conda 404": (
-        '{"exception_name": "UnavailableInvalidChannel", "message": "HTTP 404 File not found for channel nope '
-        '<http://127.0.0.1:8731/nope>\\n\\nThe channel is not accessible or is invalid.\\n", "status_code": 404}',
+    "conda offline": (
+        '{"exception_name": "OfflineError", "message": "EnforceUnusedAdapter called with url https://h/x.conda"}',
         "",
         Unreachable,
-        "HTTP 404 File not found",
+        "EnforceUnusedAdapter called",
     ),
-    "conda refused": (
-        '{"exception_name": "CondaHTTPError", "message": "HTTP 000 CONNECTION FAILED for url '
-        '<http://127.0.0.1:9/chan/linux-64/repodata.json>\\nElapsed: -\\n"}',
-        "Retrying (Retry(total=2 ...\n",
-        Unreachable,
-        "HTTP 000 CONNECTION FAILED",
-    ),
-    "conda bad spec": (
-        "",
-        "TypeError: Object of type InvalidVersionSpec is not JSON serializable\n",
-        SpecError,
-        "InvalidVersionSpec",
-    ),
-    "mamba 404": (
-        '{"log_history": [{"level": "critical", "message": "Multiple errors occurred:\\n    Transfer finalized, status: 404 '
-        "[http://127.0.0.1:8731/nope/noarch/repodata.json] 335 bytes\\n    Subdir http://127.0.0.1:8731/nope/noarch not "
-        'loaded!\\n"}]}',
+    "conda forbidden": (
+        '{"exception_name": "CondaHTTPError", "message": "HTTP 403 FORBIDDEN for url <https://h/linux-64/x.conda>\\n"}',
         "",
         Unreachable,
-        "status: 404",
+        "HTTP 403 FORBIDDEN",
     ),
-    "mamba conflict": (
-        '{"log_history": [{"level": "error", "message": "Could not solve for environment specs\\n    The following package '
-        "could not be installed\\n    └─ needs-old-sympy =* * is not installable because it requires\\n       └─ sympy <1.10 *, "
-        'which does not exist (perhaps a missing channel)."}], "solver_problems": ["nothing provides sympy <1.10"]}',
+    "conda disk": (
+        '{"exception_name": "NoSpaceLeftError", "message": "No space left on devices."}',
         "",
-        Unsatisfiable,
-        "no set of conda packages satisfies the request",
+        DiskFailed,
+        "No space left",
     ),
-    "mamba bad spec": (
-        '{"log_history": [{"level": "critical", "message": "Error parsing version \\"3..11\\". Empty part in \'3..11\'."}]}',
+    "conda terms": (
+        '{"exception_name": "CondaToSNonInteractiveError", "message": "Terms of Service have not been accepted.\\nMore"}',
         "",
-        SpecError,
-        "Error parsing version",
+        EngineFailed,
+        "conda failed: Terms of Service have not been accepted",
     ),
     "mamba wrong hash": (
         '{"log_history": [{"level": "error", "message": "File not valid: MD5 doesn\'t match expectation \\"x.conda\\"\\n    '
@@ -216,17 +191,28 @@ RECORDED: Mapping[str, tuple[str, str, type[Exception], str]] = {
         BadArtefact,
         "File not valid",
     ),
+    "mamba disk": (
+        '{"log_history": [{"level": "critical", "message": "Download error (23) Failed writing received data to disk"}]}',
+        "",
+        DiskFailed,
+        "Failed writing",
+    ),
+    "mamba unknown flag": (
+        "",
+        "The following argument was not expected: --no-pyc\nRun with --help for more information.\n",
+        EngineFailed,
+        "mamba failed: Run with --help",
+    ),
     "nothing at all": ("", "", EngineFailed, "it said nothing"),
 }
 
 
 @pytest.mark.contract
-@pytest.mark.parametrize("name", RECORDED)
-def test_recorded_complaints_become_the_right_errors(name: str) -> None:
-    stdout, stderr, kind, says = RECORDED[name]
-    error = failure(
-        name.split(maxsplit=1)[0], last_json(stdout), stderr, {"__cuda": "12.4"}, ["http://127.0.0.1:8731/nope"]
-    )
+@pytest.mark.parametrize("name", UNRECORDED)
+def test_rarer_complaints_become_the_right_errors(name: str) -> None:
+    stdout, stderr, kind, says = UNRECORDED[name]
+    done = Completed(argv=(), returncode=1, stdout=stdout, stderr=stderr, took_s=0.0)
+    error = failure(name.split(maxsplit=1)[0], done, {"__cuda": "12.4"}, ["http://127.0.0.1:8731/nope"])
     assert kind is type(error)
     assert says in error.message
 

@@ -1,7 +1,7 @@
 """conda, mamba and micromamba as engines, driven through ``--json`` and explicit files alone.
 
 They cannot build for another place, so the stage is built where it stands and then made to say ``final``. Nothing of
-the user's configuration reaches them: their own package cache, no rc files, explicit virtual packages.
+the user's configuration reaches them (see `surroundings`): their own package cache, explicit virtual packages.
 """
 
 from __future__ import annotations
@@ -10,34 +10,30 @@ import os
 import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
-from typing import Literal
 
 from envforge.engines._rattler_worker import broken_limits
 from envforge.engines.artefacts import check_local
-from envforge.engines.cli_output import artefacts_of, failure, last_json
+from envforge.engines.cli_output import artefacts_of, cached_records, failure, last_json, needed, untold
 from envforge.engines.failures import unreachable
 from envforge.engines.places import channel_url, without_credentials
 from envforge.engines.relocate import relocate
+from envforge.engines.surroundings import Tool, environment, overrides
 from envforge.errors import EngineFailed, SpecError
 from envforge.model import Emit, Locked, Plan, Progress
 from envforge.run import Completed, in_child, run
 
-Tool = Literal["conda", "mamba", "micromamba"]
 DEADLINE_S = 300.0
 INSTALL_DEADLINE_S = 6 * 3600.0
 MATCH_DEADLINE_S = 30.0
-DROPPED = ("CONDA_", "MAMBA_", "PYTHON", "_CE_")
-OVERRIDES = {
-    "__archspec": "CONDA_OVERRIDE_ARCHSPEC",
-    "__cuda": "CONDA_OVERRIDE_CUDA",
-    "__cuda_arch": "CONDA_OVERRIDE_CUDA_ARCH",
-    "__glibc": "CONDA_OVERRIDE_GLIBC",
-    "__linux": "CONDA_OVERRIDE_LINUX",
-    "__osx": "CONDA_OVERRIDE_OSX",
+# conda: an administrator's `create_default_packages` and pins would come on top (and break explicit files); mamba:
+# compiling noarch packages takes four times as long as everything else.
+SOLVING = {"conda": ("--no-default-packages", "--no-pin"), "mamba": ("--no-rc",), "micromamba": ("--no-rc",)}
+INSTALLING = {
+    "conda": ("--no-default-packages",),
+    "mamba": ("--no-rc", "--no-pyc"),
+    "micromamba": ("--no-rc", "--no-pyc"),
 }
-LOGINS = (".netrc", ".mamba")
 
 
 def find_tool(tool: Tool, environ: Mapping[str, str]) -> Path | None:
@@ -62,7 +58,7 @@ class CondaCli:
         deadline_s: float = DEADLINE_S,
         environ: Mapping[str, str] | None = None,
     ) -> None:
-        self.name = tool
+        self.name: Tool = tool
         self._command, self._offline, self._deadline_s = tuple(command), offline, deadline_s
         self._cache = cache.absolute() / tool
         self._environ = dict(os.environ if environ is None else environ)
@@ -76,6 +72,8 @@ class CondaCli:
             raise SpecError(f"{self.name} cannot leave out newer packages", (), ("use `--engine rattler`",))
         emit(Progress(phase="solve", subject=", ".join(map(without_credentials, plan.channels))))
         found = self._solve(plan, plan.specs)
+        if not plan.limits:
+            return found
         broken = in_child(lambda _: broken_limits(plan.limits, found), deadline_s=MATCH_DEADLINE_S)
         return self._solve(plan, (*plan.specs, *broken)) if broken else found
 
@@ -84,14 +82,20 @@ class CondaCli:
         for channel in plan.channels:
             arguments += ["-c", channel_url(channel)]
         with tempfile.TemporaryDirectory(prefix="envforge-") as folder:
-            arguments += ["-p", f"{folder}/env", *specs]
-            done = self._run(arguments, self._cache / "solve", overrides(plan), self._deadline_s)
-        answer = last_json(done.stdout)
+            arguments += ["-p", f"{folder}/env", *SOLVING[self.name], *self._offline_flag(), *specs]
+            done = self._run(arguments, self._solved, overrides(plan), self._deadline_s)
         if done.timed_out:
             raise unreachable(", ".join(plan.channels), f"{self.name} got no answer within {self._deadline_s:g} s")
         if not done.ok:
-            raise failure(self.name, answer, done.stderr, dict(plan.virtual), plan.channels)
-        return artefacts_of(answer, self.name)
+            raise failure(self.name, done, dict(plan.virtual), plan.channels, offline=self._offline)
+        answer = last_json(done.stdout)
+        known = cached_records(answer, self._package_folders()) if untold(answer) else ()
+        return needed(specs, artefacts_of(answer, self.name, known))
+
+    def _package_folders(self) -> tuple[Path, ...]:
+        """Ask where packages may lie besides our own caches: an administrator's ``pkgs_dirs`` are added to them."""
+        told = last_json(self._run(["info", "--json"], self._solved, {}, MATCH_DEADLINE_S).stdout)
+        return (self._installed, *map(Path, told.get("pkgs_dirs") or told.get("package cache") or ()))
 
     def install(self, artefacts: tuple[Locked, ...], stage: Path, final: Path, emit: Emit, /) -> None:
         """Build ``stage`` from an explicit file and make it say ``final``. An environment that is there is refused.
@@ -108,7 +112,8 @@ class CondaCli:
             lines = (f"{each.url}#sha256:{each.sha256}\n" for each in conda)
             listing.write_text("@EXPLICIT\n" + "".join(lines), encoding="utf-8")
             arguments = ["create", "--yes", "--json", "-p", str(where), "--file", str(listing)]
-            done = self._run(arguments, self._cache / "pkgs", {}, INSTALL_DEADLINE_S)
+            arguments += [*INSTALLING[self.name], *self._offline_flag()]
+            done = self._run(arguments, self._installed, {}, INSTALL_DEADLINE_S)
         self._check(done, conda, where)
         relocate(where, final.absolute())
 
@@ -116,44 +121,28 @@ class CondaCli:
         """Hold ``conda-meta`` against the lock: for explicit files conda prints nothing, whatever it did."""
         if not done.ok:
             hosts = dict.fromkeys(each.url.rsplit("/", 2)[0] for each in conda)
-            raise failure(self.name, last_json(done.stdout), done.stderr, {}, hosts)
+            raise failure(self.name, done, {}, hosts, offline=self._offline)
         there = {each.name.removesuffix(".json") for each in (stage / "conda-meta").glob("*.json")}
         wanted = {f"{each.name}-{each.version}-{each.build}" for each in conda}
         if there != wanted:
             where = tuple(sorted(there ^ wanted))[:6]
             raise EngineFailed(f"{self.name} did not install what is locked", where)
 
+    @property
+    def _solved(self) -> Path:
+        """The cache of solves, in which no package ever lies: what conda has not to fetch it tells by name alone."""
+        return self._cache / "solve"
+
+    @property
+    def _installed(self) -> Path:
+        return self._cache / "pkgs"
+
+    def _offline_flag(self) -> list[str]:
+        return ["--offline"] if self._offline else []
+
     def _run(self, arguments: Sequence[str], packages: Path, more: Mapping[str, str], deadline_s: float) -> Completed:
-        own = ["--no-rc"] if self.name != "conda" else []
-        offline = ["--offline"] if self._offline else []
-        env = self._environment(packages) | dict(more)
-        return run([*self._command, *arguments, *own, *offline], deadline_s=deadline_s, env=env)
-
-    def _environment(self, packages: Path) -> dict[str, str]:
-        """Give an environment without the user's conda; ``CONDARC`` is an error beside mamba's ``--no-rc``."""
-        clean = {key: text for key, text in self._environ.items() if not key.startswith(DROPPED)}
-        packages.mkdir(parents=True, exist_ok=True)
-        clean |= {
-            "CONDA_PKGS_DIRS": str(packages),
-            "CONDA_ADD_PIP_AS_PYTHON_DEPENDENCY": "false",
-            "CONDA_REGISTER_ENVS": "false",
-            "CONDA_REPORT_ERRORS": "false",
-            "CONDA_NUMBER_CHANNEL_NOTICES": "0",
-        }
-        if self.name == "conda":
-            return clean | {"CONDARC": os.devnull}
-        return clean | {"MAMBA_ROOT_PREFIX": str(self._cache / "root"), "HOME": str(self._home(clean))}
-
-    def _home(self, environ: Mapping[str, str]) -> Path:
-        """Make a home of its own for mamba, which lists every prefix in ``~/.conda``; logins are the user's."""
-        home = self._cache / "home"
-        home.mkdir(parents=True, exist_ok=True)
-        for name in LOGINS:
-            theirs, ours = Path(environ.get("HOME", "/")) / name, home / name
-            if theirs.exists() and not ours.exists():
-                with suppress(FileExistsError):
-                    ours.symlink_to(theirs)
-        return home
+        env = environment(self.name, self._environ, self._cache, packages) | dict(more)
+        return run([*self._command, *arguments], deadline_s=deadline_s, env=env)
 
 
 def make_room(stage: Path) -> None:
@@ -162,12 +151,3 @@ def make_room(stage: Path) -> None:
         stage.rmdir()
     if os.path.lexists(stage):
         raise EngineFailed("the prefix is not empty", (str(stage),))
-
-
-def overrides(plan: Plan) -> dict[str, str]:
-    """Tell the machine through ``CONDA_OVERRIDE_*``; an empty string means that there is no such thing."""
-    told = {"CONDA_OVERRIDE_CUDA": "", "CONDA_SUBDIR": plan.subdir}
-    for name, version in plan.virtual:
-        if name in OVERRIDES:
-            told[OVERRIDES[name]] = version.split("=")[-1]
-    return told
