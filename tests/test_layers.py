@@ -19,13 +19,14 @@ HOMES = {
     "rattler": {"engines/rattler.py", "engines/_rattler_worker.py"},
     "pynvml": {"detect/nvml.py"},
     "psutil": {"detect/memory.py"},
-    "rich": {"report/text.py", "report/progress.py"},
+    "rich": {"report/text.py", "report/progress.py", "report/fleet_live.py"},
     "typer": {"cli"},
     "yaml": {"wire.py"},
     "pypi_simple": {"engines/index.py"},
     "filelock": {"provision"},
     "dask": {"fleet/dask_pool.py"},
-    "distributed": {"fleet/dask_pool.py"},
+    "distributed": {"fleet/dask_pool.py", "fleet/jobqueue_pool.py"},
+    "dask_jobqueue": {"fleet/jobqueue_pool.py"},
     "submitit": {"fleet/submitit_pool.py"},
 }
 
