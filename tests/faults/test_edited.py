@@ -83,3 +83,17 @@ def test_another_way_to_link_is_refused(home, spec):
     document = envelope(home.create(spec, "--json", ENVFORGE_LINK_MODE="symlink"))
     said = "`ENVFORGE_LINK_MODE` must be `hardlink` or `copy`, not `symlink`"
     assert (2, said) == (document["exit"], document["errors"][0]["message"])
+
+
+@pytest.mark.parametrize("allowed", [None, ["prefix-probe"], ["snail"]])
+def test_a_link_script_runs_where_the_spec_allows_it_by_name(home, channel, allowed):
+    spec = home.spec(channel.url, conda=["prefix-probe"], **{"link-scripts": allowed})
+    done = home.create(spec, COLUMNS="200")
+    ran = allowed == ["prefix-probe"]
+    assert (ran, not ran, allowed == ["snail"]) == (
+        (home.envs / "demo/post-link-ran").exists(),
+        "the link script of `prefix-probe` was not run" in done.stderr,
+        "`link-scripts` names `snail`, and no such conda package is locked" in done.stderr,
+    )
+    assert ran == ("link_scripts: true" in spec.with_name("demo.lock.yaml").read_text())
+    assert [] == deep(home)["data"]["files"]["flaws"]

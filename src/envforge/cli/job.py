@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 from dataclasses import replace
 from functools import lru_cache
@@ -11,7 +10,7 @@ from typing import Any
 
 from envforge.cli.asking import read_machines, read_spec, this_machine
 from envforge.cli.clock import Clock
-from envforge.cli.dirs import Dirs, choose_prefix, find_dirs
+from envforge.cli.dirs import Dirs, choose_prefix, find_dirs, find_packages
 from envforge.cli.options import EngineName
 from envforge.cli.overlays import facts_here
 from envforge.cli.talk import Talk
@@ -116,10 +115,3 @@ def make_engines(dirs: Dirs, engine: EngineName, *, offline: bool, timeout_s: fl
         conda=make_engine(engine.value, dirs.cache, offline=offline, timeout_s=timeout_s),
         wheels=UvEngine(dirs.cache, offline=offline, deadline_s=deadline_s),
     )
-
-
-def find_packages(dirs: Dirs) -> Path:
-    """Give the folder of extracted conda packages."""
-    from envforge.engines.rattler import package_cache
-
-    return package_cache(dirs.cache, os.environ)

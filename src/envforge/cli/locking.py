@@ -20,6 +20,7 @@ from envforge.model import (
     Emit,
     Environment,
     Lock,
+    Locked,
     Machine,
     Section,
     Spec,
@@ -104,7 +105,7 @@ def _section(job: Job, target: str, decision: Decision, candidate: Candidate, em
 
     machine = with_pythons(least(decision.machines), job.here)
     plan = make_plan(decision.spec, candidate, machine, job.facts, decision.offers)
-    conda = job.engines.conda.lock(plan, emit) if plan.specs else ()
+    conda = _allow_scripts(job, job.engines.conda.lock(plan, emit) if plan.specs else ())
     wheels = job.engines.wheels.lock(plan, conda, emit) if plan.requirements else ()
     if refused := check_artefacts((*conda, *wheels), candidate, machine, job.facts):
         places = tuple(place for reason in refused for place in reason.where)
@@ -119,6 +120,14 @@ def _section(job: Job, target: str, decision: Decision, candidate: Candidate, em
         interpreter=plan.interpreter,
         variables=plan.variables,
     )
+
+
+def _allow_scripts(job: Job, conda: tuple[Locked, ...]) -> tuple[Locked, ...]:
+    """Mark the packages whose link scripts the spec allows; a name that is none of these is said."""
+    allowed = set(job.spec.link_scripts)
+    for name in sorted(allowed - {each.name for each in conda}):
+        job.talk.warn(f"`link-scripts` names `{name}`, and no such conda package is locked")
+    return tuple(replace(each, link_scripts=each.name in allowed) for each in conda)
 
 
 def _tries(choice: Choice, failed: list[tuple[Candidate, EnvforgeError]]) -> Iterator[Candidate]:

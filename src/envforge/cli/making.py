@@ -8,11 +8,22 @@ from envforge.cli.fitting import unserved
 from envforge.cli.footing import Footing
 from envforge.cli.job import Job
 from envforge.cli.locking import save_lock
+from envforge.cli.mending import mend_caches
 from envforge.cli.proving import is_proven, notes, prove
 from envforge.cli.trying import Try, find_next, take_next, try_of
 from envforge.errors import EngineFailed
 from envforge.model import Candidate, Environment, value
-from envforge.provision import Place, Room, measure_room, provision, read_environment, register, rollback, standing
+from envforge.provision import (
+    Place,
+    Room,
+    measure_room,
+    provision,
+    read_damage,
+    read_environment,
+    register,
+    rollback,
+    standing,
+)
 from envforge.report.plan import candidate_text
 
 
@@ -50,7 +61,11 @@ def _one(job: Job, footing: Footing) -> Done:
     with job.clock("provision"):
         stood = standing(job.prefix, footing.section)
         room = None if stood else measure_room(footing.section, Place.at(job.prefix), job.packages)
+        if before and not stood:
+            _mend(job, before)
         environment = stood or _provision(job, footing)
+        if not stood:
+            _tell_unrun(job, environment)
         _register(job, environment)
     proven, checked = _prove(job, environment)
     changed = before is None or before.created != environment.created or checked
@@ -62,6 +77,21 @@ def _make_way(job: Job, before: Environment | None, done: Done) -> None:
     if before and before.created != done.environment.created:
         with job.talk.watching() as emit:
             rollback(job.prefix, emit=emit, timeout_s=job.timeout_s)
+
+
+def _mend(job: Job, before: Environment) -> None:
+    """Take what was edited out of the caches, where a deep look found such: a new environment would have it again."""
+    if read_damage(before.prefix):
+        for name in mend_caches(job.dirs, before):
+            job.talk.say(f"`{name}` was edited in the cache, and comes anew")
+
+
+def _tell_unrun(job: Job, environment: Environment) -> None:
+    """Say which packages have a link script that did not run."""
+    from envforge.engines.link_scripts import unrun
+
+    for name in unrun(environment.section.artefacts, environment.prefix):
+        job.talk.warn(f"the link script of `{name}` was not run; `link-scripts: [{name}]` in the spec allows it")
 
 
 def _register(job: Job, environment: Environment) -> None:

@@ -103,6 +103,7 @@ class CondaCli:
         Raises BadArtefact, Unreachable, DiskFailed, EngineFailed.
         """
         conda = tuple(each for each in artefacts if each.kind == "conda")
+        _refuse_scripts(conda, self.name)
         where = stage.absolute()
         make_room(where)
         check_local(conda)
@@ -143,6 +144,13 @@ class CondaCli:
     def _run(self, arguments: Sequence[str], packages: Path, more: Mapping[str, str], deadline_s: float) -> Completed:
         env = environment(self.name, self._environ, self._cache, packages) | dict(more)
         return run([*self._command, *arguments], deadline_s=deadline_s, env=env)
+
+
+def _refuse_scripts(artefacts: tuple[Locked, ...], tool: Tool) -> None:
+    """Raise EngineFailed where a link script may run: it would edit files that are the cache's too."""
+    if allowed := [each.name for each in artefacts if each.link_scripts]:
+        hints = ("use `--engine rattler`, which runs them", "or leave `link-scripts` out of the spec")
+        raise EngineFailed(f"{tool} runs no link scripts here, and that of `{allowed[0]}` is allowed", (), hints)
 
 
 def make_room(stage: Path) -> None:

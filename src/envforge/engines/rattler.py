@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from envforge.engines._rattler_worker import Caches, install_locked, solve_plan
 from envforge.engines.failures import unreachable
+from envforge.engines.link_scripts import run_link_scripts
 from envforge.engines.standing import dismiss, do
 from envforge.errors import DiskFailed, EngineFailed
 from envforge.model import Emit, Locked, Plan
@@ -64,12 +66,15 @@ class RattlerEngine:
     def install(self, artefacts: tuple[Locked, ...], stage: Path, final: Path, emit: Emit, /) -> None:
         """Fill ``stage`` with packages that will live at ``final``; both become absolute.
 
+        Where a link script may run, files are copied: what it edits must not be the cache's.
         Raises BadArtefact, Unreachable, DiskFailed, EngineFailed.
         """
         self._make_caches()
         conda = tuple(each for each in artefacts if each.kind == "conda")
         where, there = stage.absolute(), final.absolute()
-        do(install_locked, conda, where, there, self._caches, self._deadline_s, emit=emit)
+        caches = replace(self._caches, copied=True) if any(each.link_scripts for each in conda) else self._caches
+        do(install_locked, conda, where, there, caches, self._deadline_s, emit=emit)
+        run_link_scripts(conda, where, there, emit)
         dismiss()
 
     def _make_caches(self) -> None:

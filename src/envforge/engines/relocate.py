@@ -27,11 +27,21 @@ def relocate(stage: Path, final: Path) -> None:
     old, new = os.fsencode(stage), os.fsencode(final)
     if len(new) > len(old):
         raise EngineFailed("the prefix is longer than the folder it was built in", (str(stage), str(final)))
-    records = {path: json.loads(path.read_text(encoding="utf-8")) for path in sorted(stage.glob("conda-meta/*.json"))}
+    records = read_records(stage)
     changed = {path for path, binary in _placed(records, stage) if _rewrite(path, old, new, binary=binary)}
     changed |= {path for path, _ in _placed(records, stage) if _own_python(path, stage, final)}
     _rewrite(stage / "conda-meta" / "history", old, new, binary=False)
     changed |= set(settle(stage, final))
+    reseal(records, stage, changed)
+
+
+def read_records(stage: Path) -> dict[Path, Any]:
+    """Read what ``conda-meta`` says of every package."""
+    return {path: json.loads(path.read_text(encoding="utf-8")) for path in sorted(stage.glob("conda-meta/*.json"))}
+
+
+def reseal(records: Mapping[Path, Any], stage: Path, changed: set[Path]) -> None:
+    """Write the sha256 into the records that these files of ``stage`` have now."""
     for path, record in records.items():
         _correct(path, record, stage, changed)
 
@@ -52,11 +62,11 @@ def _rewrite(path: Path, old: bytes, new: bytes, *, binary: bool) -> bool:
     content = path.read_bytes() if path.is_file() and not path.is_symlink() else b""
     if old not in content:
         return False
-    replace_file(path, _in_binary(content, old, new) if binary else content.replace(old, new))
+    replace_file(path, in_binary(content, old, new) if binary else content.replace(old, new))
     return True
 
 
-def _in_binary(content: bytes, old: bytes, new: bytes) -> bytes:
+def in_binary(content: bytes, old: bytes, new: bytes) -> bytes:
     """Replace inside NUL-terminated strings, which keep their place and length by more NULs at the end."""
     strings = re.compile(re.escape(old) + rb"[^\0]*\0")
     return strings.sub(lambda found: found[0].replace(old, new).ljust(len(found[0]), b"\0"), content)

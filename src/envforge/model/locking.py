@@ -52,6 +52,7 @@ class Plan:
 class Locked:
     """One artefact, exactly. ``build`` is the conda build string, empty for wheels; ``size_bytes`` of the archive.
 
+    ``link_scripts``: the package's link scripts may run, because the spec allows them.
     ``md5`` is for files of tools that ask for one (conda-lock); nothing is checked by it.
     """
 
@@ -68,6 +69,7 @@ class Locked:
     depends: tuple[str, ...] = ()
     constrains: tuple[str, ...] = ()
     site_packages_path: str | None = None
+    link_scripts: bool = False
     md5: str | None = None
 
 

@@ -57,6 +57,7 @@ class Spec:
     conda: tuple[str, ...] = ()
     wheels: tuple[str, ...] = ()
     toolkit: bool = False
+    link_scripts: tuple[str, ...] = ()
     needs: Needs = Needs()
     targets: tuple[Target, ...] = ()
     checks: Literal["quick", "standard", "deep"] | tuple[str, ...] = "quick"

@@ -33,8 +33,9 @@ def section_digest(section: Section) -> str:
     pyenv's there, and what has the same sha256 is the same from any mirror.
     """
     artefacts = sorted((each.kind, each.name, each.version, each.build, each.sha256) for each in section.artefacts)
+    scripts = sorted(each.name for each in section.artefacts if each.link_scripts)
     base = section.interpreter and (section.interpreter.version.major, section.interpreter.version.minor)
-    return digest((artefacts, base, section.variables))
+    return digest((artefacts, base, section.variables, *([scripts] if scripts else ())))
 
 
 def provision(

@@ -16,7 +16,12 @@ from envforge.spec.complaints import Report, key_place, kind
 from envforge.spec.table import SPEC
 from envforge.wire import Node, read_yaml
 
-RENAMED = {"with": "companions", "find-links": "find_links", "exclude-newer": "exclude_newer"}
+RENAMED = {
+    "with": "companions",
+    "find-links": "find_links",
+    "link-scripts": "link_scripts",
+    "exclude-newer": "exclude_newer",
+}
 
 
 def parse_spec(text: str, origin: str) -> Spec:

@@ -38,6 +38,7 @@ INDEX = Text(what="a wheel index's name or URL", parse=words.index, examples=("p
 WHEELS_AT = Text(what="a directory or page of wheels", parse=words.directory, examples=("./wheels",))
 MATCH_SPEC = Text(what="a conda match spec", parse=words.match_spec, examples=("numpy >=2",))
 REQUIREMENT = Text(what="a PEP 508 requirement", parse=words.requirement, examples=("timm>=1",))
+PACKAGE = Text(what="the plain name of a conda package", parse=str.lower, pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*$")
 COMPANION = Text(what="the plain name of a companion", parse=words.companion, examples=("torchvision",))
 
 SPEC = Table(
@@ -115,6 +116,13 @@ SPEC = Table(
             says="Whether nvcc and headers that match torch's CUDA are wanted, to build extensions.",
             default=False,
             elsewhere=("nvcc",),
+        ),
+        Key(
+            name="link-scripts",
+            shape=Many(item=PACKAGE, what="packages", unique=True),
+            says="conda packages whose link scripts may run while they are installed; no other's ever do.",
+            default=[],
+            elsewhere=("link_scripts", "post-link"),
         ),
         Key(name="needs", shape=NEEDS, says="Hardware floor.", elsewhere=("system-requirements",)),
         Key(
