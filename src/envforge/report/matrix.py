@@ -32,7 +32,7 @@ class Job:
 
 def github_matrix(jobs: Sequence[Job]) -> str:
     """Write one line of JSON that ``fromJSON`` makes a ``strategy.matrix`` of."""
-    return json.dumps({"include": [to_plain(each) for each in jobs]}) + "\n"
+    return json.dumps({"include": [to_plain(each) for each in jobs]}, separators=(",", ":")) + "\n"
 
 
 def gitlab_matrix(jobs: Sequence[Job]) -> str:
