@@ -13,14 +13,19 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from statistics import median
 
 from uv import find_uv_bin
 
 from channel.wheelhouse import fetch_channel, fetch_wheels
+from channel.wide import write_wide
 
 REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ["torch", "numpy"]
@@ -38,6 +43,7 @@ class Bench:
         python = f'python: "{self.channel.python}"\ntorch: "2.13.0"\n'
         self.spec.write_text(f"name: bench\n{python}{sources}conda: [numpy]\n")
         self.seconds: dict[str, list[float]] = {}
+        self.peaks: list[int] = []
         kept = {key: text for key, text in os.environ.items() if not key.startswith(CLEAN)}
         self.environ = {**kept, "HOME": str(top), "PIP_CONFIG_FILE": os.devnull, "UV_NO_CONFIG": "1"}
 
@@ -78,18 +84,46 @@ class Bench:
         self.time(name, made, filled, UV_CACHE_DIR=str(self.top / cache))
         shutil.rmtree(venv)
 
+    def solve(self, url: str, name: str, cache: str) -> None:
+        """Solve among 200,000 records with a cache of its own, which the second solve finds warm."""
+        argv = [sys.executable, str(REPOSITORY / "tests/bench/solve_wide.py"), url, str(self.top / cache)]
+        told = json.loads(subprocess.run(argv, capture_output=True, text=True, env=self.environ, check=True).stdout)
+        self.seconds.setdefault(f"solve of 200,000 records, {name}", []).append(told["took_s"])
+        self.peaks.append(told["peak_bytes"])
+
     def start(self, name: str, *words: str) -> None:
         """Take the time of a whole process."""
         self.time(name, [*ENVFORGE, *words])
 
 
-def rounds(bench: Bench, colds: int, warms: int, starts: int) -> Iterator[Callable[[], object]]:
+@contextmanager
+def wide_channel(top: Path) -> Iterator[str]:
+    """Write the wide channel and serve it; a plain server, which answers 304 to who has it already."""
+    write_wide(top / "wide")
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(Quiet, directory=str(top / "wide"))) as server:
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    """A server that does not tell what it was asked."""
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+def rounds(bench: Bench, wide: str, colds: int, warms: int, starts: int) -> Iterator[Callable[[], object]]:
     """Give the runs in order, alternating."""
     machine = str(REPOSITORY / "tests/machines/profiles/h100-550.54.yaml")
     spec = str(REPOSITORY / "envspecs/training.yaml")
     for number in range(colds):
         yield lambda cache=f"cold-{number}": bench.create("create, cold", cache)
         yield lambda cache=f"cold-uv-{number}": bench.uv("uv, cold", cache)
+    for number in range(warms):
+        yield lambda cache=f"wide-{number}": bench.solve(wide, "cold", cache)
+        yield lambda cache=f"wide-{number}": bench.solve(wide, "warm", cache)
     for _ in range(warms):
         yield lambda: bench.create("create, warm", "cold-0")
         yield lambda: bench.uv("uv, warm", "cold-uv-0")
@@ -99,8 +133,8 @@ def rounds(bench: Bench, colds: int, warms: int, starts: int) -> Iterator[Callab
         yield lambda: bench.start("envforge plan --offline", "plan", spec, "--offline", "--machine", machine)
 
 
-def report(seconds: dict[str, list[float]]) -> str:
-    """Write medians with their spread, then the ratios."""
+def report(seconds: dict[str, list[float]], peaks: list[int]) -> str:
+    """Write medians with their spread, then the ratios, then what a wide channel takes."""
     lines = [f"{platform.platform()}, Python {platform.python_version()}, {os.cpu_count()} CPUs", ""]
     lines += [
         f"{name:<36} median {median(each):7.3f} s   {min(each):7.3f} - {max(each):7.3f}   n={len(each)}"
@@ -111,6 +145,9 @@ def report(seconds: dict[str, list[float]]) -> str:
         f"{ours} is {median(seconds[ours]) / median(seconds[theirs]):.2f} x {theirs} (target: {target} x)"
         for ours, theirs, target in pairs
     ]
+    cold_s = median(seconds["solve of 200,000 records, cold"])
+    lines += [f"a solve of 200,000 records takes {cold_s:.2f} s cold (target: 1 s)"]
+    lines += [f"its worker has at most {max(peaks) / 2**20:.0f} MiB at once (target: 120)"]
     return "\n".join(lines)
 
 
@@ -118,9 +155,10 @@ def main() -> None:
     colds, warms, starts = (int(word) for word in (sys.argv[1:] or ["3", "7", "9"]))
     with tempfile.TemporaryDirectory(prefix="envforge-bench-") as top:
         bench = Bench(Path(top))
-        for run in rounds(bench, colds, warms, starts):
-            run()
-        print(report(bench.seconds))
+        with wide_channel(bench.top) as wide:
+            for run in rounds(bench, wide, colds, warms, starts):
+                run()
+        print(report(bench.seconds, bench.peaks))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,11 @@ def _pythons() -> list[str]:
 def fetch_channel() -> Channel:
     """Give the channel, built on first use (ten seconds with torch) and kept by the content it is made of."""
     wheels, pythons = fetch_wheels(), _pythons()
-    sources = [path.read_text() for path in sorted(Path(__file__).parent.glob("*.py")) if path.name != "served.py"]
+    sources = [
+        path.read_text()
+        for path in sorted(Path(__file__).parent.glob("*.py"))
+        if path.name not in ("served.py", "wide.py")
+    ]
     names = sorted(path.name for path in wheels.glob("*.whl"))
     folder = cache() / f"channel-{_key(*sources, *names, *pythons, sys.version)}"
     with _once(folder) as missing:

@@ -15,6 +15,7 @@ from typing import Any, cast
 from envforge.engines.artefacts import check_local, refuse_remote
 from envforge.engines.explain import explain, missing_packages
 from envforge.engines.failures import install_failure, unreachable
+from envforge.engines.mapped import lean
 from envforge.engines.places import channel_url, cutoff, without_credentials
 from envforge.engines.watch import Watch
 from envforge.errors import BadArtefact, EnvforgeError, SpecError, Unreachable
@@ -81,9 +82,10 @@ async def _solve(plan: Plan, caches: Caches, deadline_s: float, emit: Emit) -> t
     began, gateway = time.monotonic(), make_gateway(caches)
     emit(Progress(phase="solve", subject=", ".join(without_credentials(each) for each in plan.channels)))
     asked = [names_of(gateway, channel, plan.subdir, deadline_s) for channel in plan.channels]
-    names = await asyncio.gather(*asked)
-    left_s = max(1.0, deadline_s - (time.monotonic() - began))
-    records = await _records(plan, gateway, left_s, names)
+    with lean():
+        names = await asyncio.gather(*asked)
+        left_s = max(1.0, deadline_s - (time.monotonic() - began))
+        records = await _records(plan, gateway, left_s, names)
     return tuple(sorted((locked(record) for record in records), key=lambda each: each.name))
 
 

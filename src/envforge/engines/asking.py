@@ -15,6 +15,7 @@ from typing import Any, Literal, TypeVar
 from envforge.engines import channels as conda
 from envforge.engines import index as wheels
 from envforge.engines._rattler_worker import Caches, make_gateway, names_of, query
+from envforge.engines.mapped import lean
 from envforge.engines.places import TORCH_INDEX, channel_url, local_path, without_credentials
 from envforge.engines.settings import Settings
 from envforge.engines.standing import do
@@ -126,7 +127,8 @@ async def _ask_all(
 ) -> tuple[Offer, ...]:
     gateway = make_gateway(caches) if any(each.kind in ("channel", "either") for each in asked) else None
     work = [_ask_one(each, subdir, settings, caches, gateway, deadline_s) for each in asked]
-    return tuple(await asyncio.gather(*work))
+    with lean():
+        return tuple(await asyncio.gather(*work))
 
 
 async def _ask_one(
