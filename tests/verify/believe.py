@@ -94,11 +94,13 @@ def gpu(torch):  # noqa: C901 - one source to copy
     }
     torch.Tensor.record_stream = lambda self, stream: None
     for name, made in surface.items():
-        setattr(torch.cuda, name, made)
+        if name != os.environ.get("FAKE_LACK"):
+            setattr(torch.cuda, name, made)
+        else:
+            delattr(torch.cuda, name)
     torch.backends.cudnn.is_available = lambda: True
-    torch.backends.cudnn.version = lambda: 91300
     built = tuple(int(part) for part in os.environ.get("FAKE_CUDNN", "9.13.0").split("."))
-    torch._C._cudnn = types.SimpleNamespace(getCompileVersion=lambda: built)
+    torch._C._cudnn = types.SimpleNamespace(getCompileVersion=lambda: built, getRuntimeVersion=lambda: (9, 13, 0))
     OnTheCpu().__enter__()
 
 

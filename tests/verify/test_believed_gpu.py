@@ -250,6 +250,16 @@ def test_checks_are_skipped_below_their_capability(planted, driver, tools):
     } == said(report)
 
 
+def test_a_torch_that_tells_neither_free_memory_nor_address_is_helped_by_the_driver(planted, driver, tools):
+    """As torch 1.8: no `mem_get_info`, and neither UUID nor bus address that NVML would know."""
+    old = variables(driver, tools, FAKE_LACK="mem_get_info", FAKE_UUID=6)
+    report = verify(planted(*GPU), None, ("telemetry", "perf_membw"), devices=("0",), variables=old)
+    passed = ("pass", None)
+    expected = {"import_torch": passed, "device_init": passed, "telemetry": passed}
+    assert expected == {name: each for name, each in said(report).items() if name != "perf_membw"}
+    assert "pass" == said(report)["perf_membw"][0]
+
+
 def test_a_kernel_without_an_image_is_the_builds_fault(planted, driver):
     found = (("LD_LIBRARY_PATH", str(driver)),)
     report = verify(planted(*GPU, believe.kernels_without_an_image), None, ("fft",), devices=("0",), variables=found)

@@ -8,8 +8,8 @@ from importlib import resources
 import pytest
 from envforge_smoke.driver import arch_verdict
 from envforge_smoke.figures import eta_limit
+from envforge_smoke.health import faults, notes
 from envforge_smoke.needs import numbers
-from envforge_smoke.nvml import faults, notes
 from envforge_smoke.start import fault
 
 from envforge.errors import UsageError
@@ -120,18 +120,30 @@ def test_a_build_serves_a_card(capability, archs, verdict):
         ({"remap_pending": 1, "remap_failed": 1}, ["E_REMAP", "E_REMAP_PENDING"]),
         ({"retired_pending": 1}, ["E_REMAP_PENDING"]),
         ({"xid": [79]}, ["E_XID"]),
+        ({"xid": [31]}, []),
         ({"nvlink_up": [0], "nvlink_down": [1]}, ["E_NVLINK"]),
-        ({"nvlink_up": [], "nvlink_down": [0, 1]}, []),
+        ({"nvlink_up": [0, 1], "nvlink_down": [2]}, []),
+        ({"nvlink_up": [0], "nvlink_down": [2], "nvlink_switch": True}, ["E_NVLINK"]),
+        ({"nvlink_up": [], "nvlink_down": [2, 3]}, []),
     ],
 )
 def test_a_cards_readings_are_judged(now, codes):
-    assert codes == [code for code, _ in faults(now, {"ecc_uncorrected_lifetime": 2})]
+    before = {"ecc_uncorrected_lifetime": 2, "nvlink_up": [0, 1]}
+    assert codes == [code for code, _ in faults(now, before, {"xid_of_programs": [31]})]
 
 
 def test_what_is_worth_knowing_of_a_card_is_noted():
-    now = {"throttle": ["sw_thermal"], "ecc_corrected": 20000, "pcie_replays": 100}
-    limits = {"corrected": 10000, "replays": 80}
-    assert ["W_THROTTLE", "W_ECC", "W_PCIE_REPLAYS"] == [code for code, _ in notes(now, {"pcie_replays": 1}, limits)]
+    now = {"throttle": ["sw_thermal"], "ecc_corrected": 20000, "pcie_replays": 100, "xid": [31, 79]}
+    now |= {"nvlink_up": [0], "nvlink_down": [1]}
+    limits = {"corrected": 10000, "replays": 80, "xid_of_programs": [31]}
+    codes = [code for code, _ in notes(now, {"pcie_replays": 1}, limits)]
+    assert ["W_THROTTLE", "W_XID", "W_NVLINK", "W_ECC", "W_PCIE_REPLAYS"] == codes
+
+
+def test_clocks_that_are_held_down_at_moments_are_noted():
+    """The driver sets the bit at changes of state too."""
+    now = {"throttle": [], "throttle_seen": ["hw_slowdown", "sw_power_cap"]}
+    assert ([], ["W_THROTTLE"]) == ([code for code, _ in faults(now, {})], [code for code, _ in notes(now, {}, {})])
 
 
 @pytest.mark.parametrize(
@@ -149,7 +161,8 @@ def test_a_rate_is_held_against_the_data_sheet():
     healthy = judge(rate(tflop_per_s=780.0, format="bf16", card="NVIDIA H200"))
     slow = judge(rate(tflop_per_s=300.0, format="bf16", card="NVIDIA H200"))
     unknown = judge(rate(tflop_per_s=1.0, format="bf16", card="NVIDIA Unheard Of"))
-    assert (None, "W_SLOW", None) == (healthy.code, slow.code, unknown.code)
+    capped = judge(rate(tflop_per_s=400.0, format="bf16", card="NVIDIA H200", held_by=["sw_power_cap"]))
+    assert (None, "W_SLOW", None, None) == (healthy.code, slow.code, unknown.code, capped.code)
     assert 0.7 < healthy.measured["fraction"] < 0.9
 
 

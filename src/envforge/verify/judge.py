@@ -11,7 +11,7 @@ from envforge.verify.registry import checks, reported
 
 def judge(result: CheckResult) -> CheckResult:
     """Add the fraction of the data sheet, and ``W_SLOW`` below the check's; unchanged for a card without facts."""
-    card, least = result.measured.get("card"), checks()[result.check].settings.get("fraction")
+    card, least = result.measured.get("card"), _least(result)
     peak = load_facts().peak(card) if card and result.outcome == "pass" else None
     best = _best(peak, result) if peak else None
     if peak is None or best is None or least is None:
@@ -23,6 +23,13 @@ def judge(result: CheckResult) -> CheckResult:
         return replace(result, measured=measured)
     detail = f"{rate:.4g} {name} is {fraction:.0%} of the data sheet, a healthy card has {least:.0%} and more"
     return replace(result, measured=measured, code=reported("W_SLOW"), detail=detail)
+
+
+def _least(result: CheckResult) -> float | None:
+    """Give the fraction that a healthy card has; less where its power limit holds the clocks."""
+    settings = checks()[result.check].settings
+    capped = "sw_power_cap" in (result.measured.get("held_by") or ())
+    return settings.get("capped" if capped else "fraction")
 
 
 def _best(peak: Peak, result: CheckResult) -> tuple[str, float, float] | None:

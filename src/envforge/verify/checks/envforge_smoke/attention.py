@@ -1,15 +1,20 @@
 """Scaled dot-product attention: every backend alone, against float64."""
 
+import contextlib
+
 from envforge_smoke.device import Precise
 from envforge_smoke.figures import UNIT, gaussian, short
 from envforge_smoke.outcomes import Failed
 
 NAMES = {"math": "MATH", "efficient": "EFFICIENT_ATTENTION", "flash": "FLASH_ATTENTION", "cudnn": "CUDNN_ATTENTION"}
-ABSENT = ("No available kernel", "No viable backend", "no viable backend")
+ABSENT = ("No available kernel", "No viable backend", "no viable backend", "execution plan")  # the last is cuDNN's word
 
 
 def sdpa(bench):
-    """Causal and not, in the device's 16-bit type; a backend that torch does not offer here is said, not failed."""
+    """Torch's choice, then each backend alone, causal and not, in the device's 16-bit type.
+
+    A backend that torch does not offer here is said, not failed.
+    """
     half = _type(bench)
     found, worst = {}, 0.0
     for name in bench.settings["backends"]:
@@ -66,7 +71,7 @@ def _errors(bench, name, half):
         try:
             got = _attend(bench, name, inputs, causal)
         except RuntimeError as error:
-            if name != "math" and any(sign in str(error) for sign in ABSENT):
+            if name not in ("math", "chosen") and any(sign in str(error) for sign in ABSENT):
                 return "unavailable: " + str(error).split("\n")[0][:120]
             raise
         # probabilities and output are rounded to the type: a few units of it; float32 adds its exponentials
@@ -93,7 +98,9 @@ def _attend(bench, name, inputs, causal):
 
 
 def _only(bench, name):
-    """torch's own switch for one backend: a function since 2.3, a class with three flags before."""
+    """torch's switch for one backend (a function since 2.3, a class with three flags before); none for its choice."""
+    if name == "chosen":
+        return contextlib.nullcontext()
     try:
         from torch.nn.attention import SDPBackend, sdpa_kernel
     except ImportError:

@@ -97,7 +97,7 @@ def _judge(backend, world, said, dead):
     measured = {"backend": backend, "world": world}
     if dead:
         return {"code": "E_COLLECTIVE", "fault": "; ".join(dead)[:900], "measured": measured}
-    wrong = {name: sum(rank["wrong"][name] for rank in said) for name in said[0]["wrong"]}
+    wrong = {name: _sum(rank["wrong"][name] for rank in said) for name in said[0]["wrong"]}
     measured.update(wrong_elements=wrong, bus_gb_per_s=said[0]["bus_gb_per_s"], nccl=said[0].get("nccl"))
     measured["setup_s"] = max(rank["setup_s"] for rank in said)
     bad = sorted(name for name, count in wrong.items() if count)
@@ -106,3 +106,9 @@ def _judge(backend, world, said, dead):
         "fault": "wrong sums in %s" % ", ".join(bad) if bad else None,
         "measured": measured,
     }
+
+
+def _sum(counts):
+    """None where no rank has the type."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None

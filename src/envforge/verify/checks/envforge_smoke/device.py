@@ -1,15 +1,18 @@
 """The bench that a check works on: torch, one device, and what that device can do."""
 
+import contextlib
 import math
 import os
 import re
 import shutil
 import tempfile
 
+from envforge_smoke import driver
 from envforge_smoke.needs import numbers
 
 KINDS = {"cpu", "cuda", "mps"}
 UNSUPPORTED = r"not implemented|not support|could not create a primitive|Unsupported|does not support"
+NO_KERNEL = r"not implemented for '(Half|BFloat16)'"
 
 
 class Bench(object):
@@ -81,11 +84,18 @@ class Bench(object):
     def free_bytes(self):
         """Bytes that are free now on the device (on the host for the CPU)."""
         if self.kind == "cuda":
-            return self.torch.cuda.mem_get_info(self.device)[0]
+            return self._free_on_card()
         try:
             return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
         except (ValueError, OSError, AttributeError):
             return 2 << 30
+
+    def _free_on_card(self):
+        """Ask torch, before 1.10 the driver, whose context torch has made current in this thread."""
+        if hasattr(self.torch.cuda, "mem_get_info"):
+            return self.torch.cuda.mem_get_info(self.device)[0]
+        taken = self.torch.cuda.memory_reserved(self.device)
+        return self.properties.total_memory - taken if self.hip else driver.free_bytes(driver.load_libcuda())
 
     def matrix_size(self, bytes_each):
         """The largest n, a multiple of 256, whose three matrices take the settings' share of free memory."""
@@ -110,8 +120,8 @@ class Bench(object):
         return found
 
     def lacks(self, error):
-        """Say whether a CPU merely has no kernel for a 16-bit type, which is no fault."""
-        return self.kind == "cpu" and bool(re.search(UNSUPPORTED, str(error)))
+        """Say whether this torch merely has no kernel for a 16-bit type here, which is no fault."""
+        return bool(re.search(UNSUPPORTED if self.kind == "cpu" else NO_KERNEL, str(error)))
 
     def scratch(self):
         """An empty folder that goes when the worker ends."""
@@ -152,9 +162,14 @@ class Precise(object):
 
 
 def _switch(where, name, wanted):
-    """Set a switch and give what it was; None for one that this torch does not have."""
-    try:
+    """Set a switch and give what it was; None for one that this torch does not have.
+
+    From torch 2.9 on, reading ``allow_tf32`` raises where its two interfaces contradict each other; writing mends that.
+    """
+    before = None
+    with contextlib.suppress(Exception):  # AssertionError, AttributeError or RuntimeError, by version
         before = getattr(where, name)
+    try:
         setattr(where, name, wanted)
     except Exception:
         return None

@@ -24,6 +24,25 @@ def cuda_of(lib):
     return version.value // 1000, version.value % 1000 // 10
 
 
+def free_bytes(lib):
+    """Free memory of the card whose context is current in this thread."""
+    free, whole = ctypes.c_size_t(), ctypes.c_size_t()
+    code = lib.cuMemGetInfo_v2(ctypes.byref(free), ctypes.byref(whole))
+    if code:
+        raise RuntimeError("`cuMemGetInfo` answers %d" % code)
+    return free.value
+
+
+def bus_id(lib):
+    """The bus address of the first visible card, as NVML takes it; None where the driver gives none."""
+    text, device = ctypes.create_string_buffer(32), ctypes.c_int(0)
+    try:
+        code = lib.cuDeviceGet(ctypes.byref(device), 0) or lib.cuDeviceGetPCIBusId(text, len(text), device)
+    except AttributeError:
+        return None
+    return None if code else text.value
+
+
 def driver_init(bench):
     """``cuInit`` answers 0 and the driver is new enough for the CUDA of this torch."""
     built, wanted = bench.torch.version.cuda, bench.order.get("want_cuda")

@@ -27,7 +27,7 @@ def ternary(bench, rows, columns, seed, dtype, sparse=8):
     """Entries +1 and -1 (one in ``sparse`` each) or 0, made on the device in pieces."""
     torch = bench.torch
     out = torch.empty((rows, columns), dtype=dtype, device=bench.device)
-    step = max(1, (1 << 24) // columns)
+    step = max(1, (1 << 22) // columns)  # 128 MiB of int64 at most: a shared card is not filled
     for row in range(0, rows, step):
         count = min(step, rows - row)
         drawn = hashed(torch, count * columns, seed, bench.device, row * columns) % sparse

@@ -1,15 +1,14 @@
-"""NVML by ctypes: what the driver knows of a card's health. Pure judgement stands apart from reading."""
+"""NVML by ctypes: what the driver knows of a card's health."""
 
 import ctypes
 import os
-import time
 
-from envforge_smoke.outcomes import Failed, Noted, Skipped
+from envforge_smoke import driver
 
 UNCORRECTED, CORRECTED, VOLATILE, AGGREGATE = 1, 0, 0, 1
 XID_EVENT = 8  # nvmlEventTypeXidCriticalError
 REASONS = {0x4: "sw_power_cap", 0x8: "hw_slowdown", 0x20: "sw_thermal", 0x40: "hw_thermal", 0x80: "hw_power_brake"}
-HARD = ("hw_slowdown", "hw_thermal", "hw_power_brake")
+TO_A_SWITCH = 2  # NVML_NVLINK_DEVICE_TYPE_SWITCH
 
 
 class Card(object):
@@ -40,7 +39,7 @@ def open_card(bench):
         lib = ctypes.CDLL("nvml.dll" if os.name == "nt" else "libnvidia-ml.so.1")
         if lib.nvmlInit_v2() != 0:
             return None
-        return _by_uuid(bench, lib) or _by_bus(bench, lib) or _only_one(lib)
+        return _by_uuid(bench, lib) or _by_bus(lib) or _only_one(lib)
     except (OSError, AttributeError):
         return None
 
@@ -54,13 +53,12 @@ def _by_uuid(bench, lib):
     return None if code else Card(lib, handle)
 
 
-def _by_bus(bench, lib):
-    card, handle = bench.properties, ctypes.c_void_p()
-    if getattr(card, "pci_bus_id", None) is None:
+def _by_bus(lib):
+    """The driver gives the address for every version of torch; of a MIG instance, the card that holds it."""
+    address, handle = driver.bus_id(driver.load_libcuda()), ctypes.c_void_p()
+    if not address or lib.nvmlDeviceGetHandleByPciBusId_v2(address, ctypes.byref(handle)):
         return None
-    place = (getattr(card, "pci_domain_id", 0), card.pci_bus_id, getattr(card, "pci_device_id", 0))
-    code = lib.nvmlDeviceGetHandleByPciBusId_v2(("%08x:%02x:%02x.0" % place).encode(), ctypes.byref(handle))
-    return None if code else Card(lib, handle)
+    return Card(lib, handle)
 
 
 def _only_one(lib):
@@ -103,11 +101,13 @@ def _remapped(card):
 
 
 def _links(card):
-    """NVLink by link; a card without NVLink answers none."""
+    """NVLink by link; none on a card without. Links to a switch are all wired, those to other cards need not be."""
     states = {link: card.number("nvmlDeviceGetNvLinkState", link) for link in range(18)}
+    up = [link for link, state in states.items() if state]
     return {
-        "nvlink_up": [link for link, state in states.items() if state],
+        "nvlink_up": up,
         "nvlink_down": [link for link, state in states.items() if state == 0],
+        "nvlink_switch": any(card.number("nvmlDeviceGetNvLinkRemoteDeviceType", link) == TO_A_SWITCH for link in up),
     }
 
 
@@ -163,76 +163,6 @@ class XidWatch(object):
         while len(found) < 16 and self.card.lib.nvmlEventSetWait_v2(self.events, ctypes.byref(event), 0) == 0:
             found.append(event.number)
         return found
-
-
-def faults(now, before):
-    """(code, sentence) of everything that is wrong; pure. ``before`` are the same counters when the suite began."""
-    for name, code, text in (
-        ("ecc_uncorrected", "E_ECC", "%d memory errors that ECC could not correct, since the driver was loaded"),
-        ("remap_failed", "E_REMAP", "a memory row could not be remapped (%d)"),
-        ("remap_pending", "E_REMAP_PENDING", "memory rows wait for a reset of the GPU (%d)"),
-        ("retired_pending", "E_REMAP_PENDING", "memory pages wait for a reboot (%d)"),
-    ):
-        if now.get(name):
-            yield code, text % now[name]
-    for reason in now.get("throttle") or []:
-        if reason in HARD:
-            yield "E_THROTTLE", "the clocks are held down: %s" % reason
-    if now.get("xid"):
-        yield "E_XID", "the driver reported Xid %s while the checks ran" % ", ".join(str(each) for each in now["xid"])
-    if now.get("nvlink_up") and now.get("nvlink_down"):
-        yield "E_NVLINK", "NVLink is down on %s" % ", ".join(str(each) for each in now["nvlink_down"])
-    grown = (now.get("ecc_uncorrected_lifetime") or 0) - (before.get("ecc_uncorrected_lifetime") or 0)
-    if before and grown > 0 and not now.get("ecc_uncorrected"):
-        yield "E_ECC", "%d new memory errors while the checks ran" % grown
-
-
-def notes(now, before, settings):
-    """(code, sentence) of what is worth knowing; pure."""
-    if "sw_thermal" in (now.get("throttle") or []):
-        yield "W_THROTTLE", "the driver slows the clocks for heat"
-    if (now.get("ecc_corrected") or 0) > settings.get("corrected", float("inf")):
-        yield "W_ECC", "%d memory errors were corrected" % now["ecc_corrected"]
-    replays = (now.get("pcie_replays") or 0) - (before.get("pcie_replays") or 0)
-    if before and replays > settings.get("replays", float("inf")):
-        yield "W_PCIE_REPLAYS", "%d PCIe replays while the checks ran" % replays
-
-
-def hold(before, now, measured):
-    """Raise Failed with every fault."""
-    found = list(faults(now, before))
-    if found:
-        raise Failed(found[0][0], "; ".join(text for _, text in found), measured)
-
-
-def telemetry(bench):
-    """What the driver says while products run (ECC, rows, Xid, clocks, NVLink), and what changed since the start."""
-    card = open_card(bench)
-    if card is None:
-        raise Skipped("S_NO_NVML", "NVML has no handle for this device")
-    watch, before = bench.baseline or (None, {})
-    reasons, now = _under_load(bench, card)
-    now["throttle"], now["xid"] = reasons, watch.seen() if watch else None
-    measured = dict(now, before=before)
-    hold(before, now, measured)
-    found = list(notes(now, before, bench.settings))
-    if found:
-        raise Noted(found[0][0], "; ".join(text for _, text in found), measured)
-    return measured
-
-
-def _under_load(bench, card):
-    """(throttle reasons, counters), read while products still run, after the card has had time to warm its clocks."""
-    torch, n = bench.torch, bench.matrix_size(2)
-    load = torch.randn(n, n, device=bench.device).to(torch.float16)
-    until = time.perf_counter() + bench.settings["seconds"]
-    while time.perf_counter() < until:
-        bench.sync()
-        for _ in range(8):
-            torch.mm(load, load)
-    reasons, now = throttle_reasons(card), counters(bench)
-    bench.sync()
-    return reasons, now
 
 
 def baseline(bench):

@@ -8,7 +8,7 @@ import sys
 
 from envforge_smoke import driver, origin
 from envforge_smoke.figures import hashed, mix
-from envforge_smoke.outcomes import Failed, Noted
+from envforge_smoke.outcomes import Failed, Noted, Skipped
 
 KERNEL = b"""
 extern "C" __global__ void envforge_mix(unsigned int *x, int n) {
@@ -150,6 +150,8 @@ def _launch(torch, lib, module, words, count):
 def nvrtc_cubin(bench):
     """CUDA C to machine code by the environment's NVRTC, and it runs: the toolkit knows this card."""
     compiler, lib = Nvrtc(find(bench.torch)), driver.load_libcuda()
+    if not hasattr(compiler.lib, "nvrtcGetCUBIN"):
+        raise Skipped("S_TORCH", "NVRTC %d.%d writes PTX only" % compiler.version)
     number, archs = bench.capability[0] * 10 + bench.capability[1], compiler.archs()
     measured = {"nvrtc": "%d.%d" % compiler.version, "path": compiler.path, "device": "sm_%d" % number}
     if archs and number not in archs:

@@ -36,6 +36,7 @@ class Unclear(Said):
 
 
 SIGNS = (
+    ("STATUS_ALLOC_FAILED", "E_OOM", "inconclusive"),
     ("no kernel image", "E_ARCH", "fail"),
     ("unsupported toolchain", "E_PTX_222", "fail"),
     ("CUDNN_STATUS", "E_CUDNN", "fail"),

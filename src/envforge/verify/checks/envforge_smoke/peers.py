@@ -15,13 +15,14 @@ def p2p_matrix(bench):
     if len(cards) < 2:
         raise Skipped("S_ONE_DEVICE", "needs two GPUs that one process can see")
     rates, access, wrong = {}, {}, []
+    sent = [hashed(torch, words, 1, "cpu").to(torch.int32) for words in SMALL_TO_LARGE]  # takes longer than copying
     for i, source in enumerate(cards):
         for j, target in enumerate(cards):
             if i == j:
                 continue
             pair = "%d>%d" % (i, j)
             access[pair] = _access(torch, i, j)
-            fault = _copies(torch, source, target, i * 31 + j)
+            fault = _copies(torch, source, target, [words ^ (i * 31 + j) for words in sent])
             wrong += ["%s: %s" % (pair, fault)] if fault else []
             rates[pair] = _rate(torch, source, target, bench.settings["bytes"])
     measured = {"gb_per_s": rates, "peer_access": access}
@@ -46,10 +47,10 @@ def _both(torch, source, target):
     torch.cuda.synchronize(target)
 
 
-def _copies(torch, source, target, seed):
+def _copies(torch, source, target, sent):
     """A sentence about the first wrong copy, None when all are right."""
-    for words in SMALL_TO_LARGE:
-        host = hashed(torch, words, seed, "cpu").to(torch.int32)
+    for host in sent:
+        words = host.numel()
         there = host.to(source)
         landing = torch.full((words,), -1, dtype=torch.int32, device=target)
         _both(torch, source, target)

@@ -48,7 +48,20 @@ def perf_gemm(bench):
     seconds = seconds_of(bench, lambda: torch.mm(a, b, out=out))
     rate = 2.0 * n**3 / seconds / 1e12
     short = {torch.bfloat16: "bf16", torch.float16: "fp16", torch.float32: "fp32"}[dtype]
-    return {"tflop_per_s": round(rate, 3), "format": short, "n": n, "card": _card(bench)}
+    measured = {"tflop_per_s": round(rate, 3), "format": short, "n": n, "card": _card(bench)}
+    return dict(measured, held_by=_held_by(bench, lambda: torch.mm(a, b, out=out), seconds))
+
+
+def _held_by(bench, work, seconds):
+    """What holds the clocks down while work is queued; None without NVML."""
+    card = nvml.open_card(bench)
+    if card is None:
+        return None
+    for _ in range(max(1, min(200, int(0.1 / seconds)))):
+        work()
+    found = nvml.throttle_reasons(card)
+    bench.sync()
+    return found
 
 
 def perf_membw(bench):

@@ -2,7 +2,7 @@
 
 import time
 
-from envforge_smoke import nvml
+from envforge_smoke import health, nvml
 from envforge_smoke.device import Precise
 from envforge_smoke.figures import hashed, ternary
 from envforge_smoke.outcomes import Failed
@@ -16,7 +16,7 @@ def freivalds(bench, a, b, c, seed, rounds=2):
     """
     torch, n = bench.torch, c.shape[1]
     wrong = torch.zeros((), dtype=torch.int64, device=bench.device)
-    step = max(1, (1 << 25) // n)
+    step = max(1, (1 << 23) // n)
     for k in range(rounds):
         r = (hashed(torch, n, seed + k, bench.device) % (1 << 20)).double()
         br = torch.cat([_times(b[row : row + step], r) for row in range(0, b.shape[0], step)])
@@ -45,7 +45,7 @@ def burn(bench):
     after = nvml.counters(bench)
     if after:
         measured["temperature_c"], measured["power_mw"] = after.get("temperature_c"), after.get("power_mw")
-        nvml.hold(before, after, measured)
+        health.hold(before, after, measured)
     return measured
 
 
