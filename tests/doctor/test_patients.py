@@ -104,3 +104,28 @@ def test_a_healthy_machine_stays_so_when_a_reading_is_missing(name):
         if each.severity in ("blocker", "degraded")
     }
     assert set() == alarms
+
+
+def dropped(snapshot):
+    """Give the recording without one key, or without one key of a key, for each of them."""
+    for name, value in snapshot.items():
+        rest = {key: item for key, item in snapshot.items() if key != name}
+        yield name, rest
+        for inner in value if isinstance(value, dict) else ():
+            yield f"{name}.{inner}", rest | {name: {key: item for key, item in value.items() if key != inner}}
+
+
+@pytest.mark.law
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RECORDED)
+def test_less_evidence_makes_nobody_surer_of_another_cause(name):
+    """A missing reading may leave a cause untold, or told with less certainty; it never accuses another for certain."""
+    whole, expected = RECORDED[name]["snapshot"], RECORDED[name]["expected"]
+    allowed = told(whole) | set(expected["root_causes"]) | set(expected.get("also_acceptable", ()))
+    surer = {
+        (gone, each.id)
+        for gone, rest in dropped(whole)
+        for each in findings(rest)
+        if each.severity in ("blocker", "degraded") and each.certainty == "certain" and each.id not in allowed
+    }
+    assert set() == surer

@@ -112,6 +112,13 @@ class Chart:
                 return f"{path}: {text[begin : match.end() + 120].strip()}"
         return None
 
+    def heard(self, pattern: str, under: str = "") -> str | None:
+        """Find a message that supports what was seen otherwise; None also where nobody's words were recorded."""
+        try:
+            return self.said(pattern, under)
+        except Missing:
+            return None
+
     def told(self, pattern: str) -> re.Match[str] | None:
         """Find a message that somebody printed; give the match, for the numbers in it."""
         told = re.compile(pattern, re.IGNORECASE)

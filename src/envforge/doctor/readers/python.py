@@ -37,6 +37,13 @@ def torch_cuda(p: Chart) -> Dotted | None:
     return Dotted(match[0]) if match else None
 
 
+def cpu_only(p: Chart) -> bool:
+    """Tell whether torch is known to be a build without CUDA, which needs no GPU."""
+    label = str(p.maybe("env_probe", "torch", "version")).partition("+")[2]
+    built = p.maybe("env_probe", "torch", "cuda", default="" if label.startswith("cpu") else "unread")
+    return bool(p.maybe("env_probe", "torch")) and not built
+
+
 def torch_file(p: Chart) -> str:
     return _slashed(p.need("env_probe", "torch", "file"))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from envforge.doctor import readers as r
 from envforge.doctor.chart import Chart
@@ -55,7 +56,16 @@ def wheel_without_cuda(p: Chart) -> Evidence | None:
         return None
     if p.maybe("env_probe", "conda_meta") and conda_record_says_cpu(p):
         return None
-    return r.certain("torch.version.cuda is None", str(p.maybe("env_probe", "installer") or ""))
+    return _from_a_wheel(p)("torch.version.cuda is None", str(p.maybe("env_probe", "installer") or ""))
+
+
+def _from_a_wheel(p: Chart) -> Callable[..., Evidence]:
+    """Say how sure it is that pip or uv installed this torch: its label, or what else is listed, tells."""
+    if "cpu" in str(r.torch_version(p)) or p.maybe("env_probe", "installer"):
+        return r.certain
+    listed = "torch" in (r.packages(p) if p.maybe("env_probe", "packages") else ())
+    records = p.maybe("env_probe", "conda_meta")
+    return r.likely if listed or (records and "torch" not in str(records)) else r.possible
 
 
 @sign("jetson-generic-wheel")
@@ -88,7 +98,7 @@ def _range(p: Chart) -> tuple[ComputeCapability, ComputeCapability]:
 
 
 def _no_code(p: Chart, name: str, cc: ComputeCapability) -> Evidence:
-    line = p.said(NO_IMAGE)
+    line = p.heard(NO_IMAGE)
     spared = not line and len(_uncovered(p)) < len(r.capabilities(p))
     low, high = _range(p)
     flags = ", ".join(r.arch_flags(p))
@@ -134,7 +144,7 @@ def _told(p: Chart, *, newer: bool) -> Evidence | None:
     known = _told_range(p)
     if not known or not (here > known[1] if newer else here < known[0]):
         return None
-    line = p.said(NO_IMAGE)
+    line = p.heard(NO_IMAGE)
     words = {
         "gpu": (card["gpu"] or card["gpu2"]).strip(),
         "sm": here.sm.removeprefix("sm_"),
@@ -183,7 +193,7 @@ def no_name_to_link(p: Chart) -> Evidence | None:
     bare, versioned = str(p.need("dlopen", "libcuda.so")), p.maybe("dlopen", "libcuda.so.1")
     if bare == "ok" or versioned not in ("ok", None) or not r.library(p, "libcuda.so.1"):
         return None
-    if r.in_container(p) and not p.said("triton"):
+    if r.in_container(p) and not p.heard("triton"):
         return None
     return r.likely(f"dlopen libcuda.so: {bare}", library=r.library(p, "libcuda.so.1"))
 

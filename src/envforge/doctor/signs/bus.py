@@ -19,12 +19,14 @@ OFF = r"^(intel|integrated|igpu|off|eco|1|true)$|\bOFF$|alias nvidia off|Integra
 
 @sign("gpu-not-on-pci-bus")
 def no_card_for_the_driver(p: Chart) -> Evidence | None:
+    """A laptop's card may be in a dock that is away, or taken off the bus by a profile."""
     if not r.bare_linux(p) or r.gpus_on_bus(p) or (p.maybe("nvml", "devices") and r.healthy_devices(p)):
         return None
     if p.maybe("env") is not None and (r.scheduler(p) or r.in_job(p)):
         return None
     reason = r.driver_expected(p)
-    return r.certain("no 10de function of display class in /sys/bus/pci", reason, reason=reason) if reason else None
+    say = r.certain if not r.is_laptop(p) else r.likely if p.maybe("thunderbolt") == {} else r.possible
+    return say("no 10de function of display class in /sys/bus/pci", reason, reason=reason) if reason else None
 
 
 @sign("gpu-not-on-pci-bus")

@@ -48,7 +48,7 @@ def empty_handed(p: Chart) -> bool:
 def gpu_on_host(p: Chart) -> str | None:
     """Give the reason to expect a GPU from the host; a container that wants none is well."""
     version = r.loaded_version(p) if p.maybe("proc_driver_nvidia") else None
-    if p.maybe("env_probe", "torch", "version") and not r.torch_cuda(p):
+    if r.cpu_only(p):
         return None
     if version:
         return f"the host runs driver {version}"
@@ -96,7 +96,7 @@ def not_the_hosts_engine(p: Chart) -> Evidence | None:
 @sign("container-visible-devices-void")
 def hidden_by_variable(p: Chart) -> Evidence | None:
     given = r.env(p, "NVIDIA_VISIBLE_DEVICES")
-    if p.maybe("env_probe", "torch", "version") and not r.torch_cuda(p):
+    if r.cpu_only(p):
         return None
     if not r.in_container(p) or given is None or any(GPU_NODE.match(path) for path in r.nodes(p)):
         return None

@@ -93,7 +93,8 @@ def neither_half(p: Chart) -> Evidence | None:
 
 @sign("libcuda-compute-package-missing")
 def nvml_without_libcuda(p: Chart) -> Evidence | None:
-    if not r.bare_linux(p) or r.nvml_code(p) != 0 or r.library(p, "libcuda.so.1") or p.noted("file_present"):
+    whole = str(p.maybe("os_release", "ID")) == "nixos"
+    if not r.bare_linux(p) or r.nvml_code(p) != 0 or r.library(p, "libcuda.so.1") or whole or p.noted("file_present"):
         return None
     return r.likely("NVML 0", "no libcuda.so.1")
 
@@ -103,7 +104,7 @@ def file_beside_the_path(p: Chart) -> Evidence | None:
     if r.library(p, "libcuda.so.1") and p.maybe("dlopen", "libcuda.so.1") in (None, "ok"):
         return None
     note = p.noted(r"file_present|on_disk_only|found_files", like=r"libcuda|/")
-    line = p.said(r"libcuda\.so\.1: cannot open shared object")
+    line = p.heard(r"libcuda\.so\.1: cannot open shared object")
     nix = str(p.maybe("os_release", "ID")) == "nixos" or "/nix/store" in str(p.maybe("env_probe", "prefix"))
     apart = nix and p.maybe("proc_driver_nvidia") and r.loaded_version(p) and not r.in_container(p)
     if note or (line and nix) or apart:

@@ -60,7 +60,8 @@ def handle_refused(p: Chart) -> Evidence | None:
     if p.maybe("dev_nodes") and (r.refused(p, "EPERM") or r.refused(p, "EACCES")):
         return None
     line = p.said(r"Unable to determine the device handle for (GPU|gpu) ?[\da-f:.]+: (Unknown Error|GPU is lost)")
-    return r.likely(line) if line else None
+    unseen = r.in_container(p) and p.maybe("dev_nodes") is None if p.maybe("platform") else False
+    return (r.possible if unseen else r.likely)(line) if line else None
 
 
 @sign("gpu-fallen-off-bus")
@@ -86,8 +87,7 @@ def uncorrected_counter(p: Chart) -> Evidence | None:
 
 @sign("gpu-ecc-uncorrectable")
 def ecc_code(p: Chart) -> Evidence | None:
-    xid = r.xid(p, 48, 94, 95)
-    line = xid or r.cuda_code(p, ECC)
+    line = r.cuda_code(p, ECC) or r.xid(p, 48, 94, 95)
     return r.certain(line) if line else None
 
 

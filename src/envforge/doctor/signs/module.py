@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from envforge.doctor import readers as r
-from envforge.doctor.chart import Chart
+from envforge.doctor.chart import Chart, Missing
 from envforge.doctor.signs.registry import sign
 from envforge.model import Evidence
 
@@ -43,6 +43,8 @@ def file_is_absent(p: Chart) -> Evidence | None:
 def bound_and_not_listed(p: Chart) -> Evidence | None:
     if r.is_wsl(p) or not r.bound(p) or r.nvml_code(p) != 0 or r.devices(p):
         return None
+    if r.in_container(p) and p.maybe("dev_nodes") is None:
+        raise Missing("dev_nodes")
     if p.maybe("dev_nodes") and (r.refused(p, "EACCES") or r.refused(p, "EPERM")):
         return None
     if p.maybe("env") and r.in_job(p) and not r.given_gpus(p):
@@ -83,8 +85,19 @@ def only_not_loaded(p: Chart) -> Evidence | None:
         return None
     if REFUSED.search(str(p.maybe("modules", "modprobe_error"))) or any(row.get("driver") for row in r.gpus_on_bus(p)):
         return None
-    say = r.likely if fits_kernel(p) else r.possible
-    return say(f"nvidia {(r.module_on_disk(p) or {}).get('version')} is on disk and not in /proc/modules")
+    if fits_kernel(p) is None:
+        raise Missing("modules.on_disk.for_kernels")
+    if any("driver" not in row for row in r.gpus_on_bus(p)) and r.loaded_modules(p) & set(OTHER_DRIVERS):
+        raise Missing("pci.driver")
+    if p.maybe("kernel", "secure_boot") and not _accepted(p):
+        raise Missing("modules.modprobe_error")
+    return r.likely(f"nvidia {(r.module_on_disk(p) or {}).get('version')} is on disk and not in /proc/modules")
+
+
+def _accepted(p: Chart) -> bool:
+    """Tell whether the module's signer is known to be one that Secure Boot lets in."""
+    signer, enrolled = str((r.module_on_disk(p) or {}).get("signer") or ""), p.maybe("modules", "mok_enrolled") or ()
+    return bool(signer) and any(signer in str(key) for key in enrolled)
 
 
 @sign("module-not-built-for-kernel")
@@ -149,7 +162,7 @@ FORBIDS = re.compile(
 @sign("vfio-pci-bound")
 def reserved(p: Chart) -> Evidence | None:
     held = [row for row in r.gpus_on_bus(p) if str(row.get("driver")) in RESERVED]
-    if not held or r.bound(p):
+    if not held or r.bound(p) or r.serves(p):
         return None
     return r.certain(f"{r.label(held[0])}: driver {held[0]['driver']}", gpu=r.label(held[0]), owner=held[0]["driver"])
 

@@ -80,7 +80,7 @@ def numpy_is_too_new(p: Chart) -> Evidence | None:
     numpy = r.installed(p, "numpy")
     if not numpy or numpy.major < 2 or not r.torch_at_most(p, p.known["numpy2_torch"]):
         return None
-    line = p.said(NUMPY_TEXT)
+    line = p.heard(NUMPY_TEXT)
     return (r.certain if line else r.likely)(f"numpy {numpy}, torch {r.torch_version(p)}", line or "", numpy=numpy)
 
 
@@ -116,7 +116,7 @@ def symbol_of_a_newer_glibc(p: Chart) -> Evidence | None:
 @sign("glibc-too-old")
 def below_the_wheels_floor(p: Chart) -> Evidence | None:
     here = r.libc(p)
-    refused = p.said(NO_WHEEL)
+    refused = p.heard(NO_WHEEL)
     failed = p.maybe("env_probe", "import") not in (None, "ok")
     if here is None or not (refused or failed):
         return None
@@ -184,10 +184,7 @@ def core_is_missing(p: Chart) -> Evidence | None:
 
 @sign("python-without-wheel")
 def python_is_outside(p: Chart) -> Evidence | None:
-    line = p.said(
-        r"No matching distribution found for torch|satisfies the requirement torch\b|from versions: none"
-        r"|not a supported wheel on this platform"
-    )
+    line = p.said(NO_WHEEL)
     minor = str(p.maybe("env_probe", "python") or "")
     if not line:
         return None

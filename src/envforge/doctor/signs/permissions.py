@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from envforge.doctor import readers as r
-from envforge.doctor.chart import Chart
+from envforge.doctor.chart import Chart, Missing
 from envforge.doctor.signs.registry import sign
 from envforge.model import Evidence
 
@@ -53,8 +53,11 @@ def group_is_missing(p: Chart) -> Evidence | None:
 
 @sign("dev-node-permission-denied")
 def nvml_refused(p: Chart) -> Evidence | None:
+    """Where something confines the program, the mode of the nodes has to be seen."""
     if r.nvml_code(p) != NO_PERMISSION or p.maybe("dev_nodes"):
         return None
+    if "enforcing" in str(p.maybe("selinux")).lower() or p.maybe("container", "selinux_label"):
+        raise Missing("dev_nodes")
     return r.possible("NVML 4")
 
 

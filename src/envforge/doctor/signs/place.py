@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import re
+
 from envforge.doctor import readers as r
 from envforge.doctor.chart import Chart
 from envforge.doctor.signs.registry import sign
 from envforge.model import Evidence
 
+GPU_NODE = re.compile(r"/dev/nvidia\d+$")
 FAILURES = (
     ("nvml", "init", "code"),
     ("cuda", "cuInit", "code"),
 )
 
 
+def _opens_a_card(p: Chart) -> bool:
+    return any(GPU_NODE.match(path) and node.get("open") == "ok" for path, node in r.nodes(p).items())
+
+
 def _works_without(p: Chart) -> bool:
     """Tell whether this job needs no GPU: it works, or its torch is a CPU build."""
-    return r.serves(p) or (p.maybe("env_probe", "torch", "version") is not None and not r.torch_cuda(p))
+    return r.serves(p) or r.cpu_only(p)
 
 
 @sign("slurm-no-gpu-allocated")
@@ -25,6 +32,8 @@ def job_without_gpu(p: Chart) -> Evidence | None:
         return None
     failed = [f"{'.'.join(path[:-1])}: {code}" for path in FAILURES if (code := p.maybe(*path))]
     closed = r.refused(p, "EPERM") if p.maybe("dev_nodes") else []
+    if r.in_container(p) and p.maybe("dev_nodes") and _opens_a_card(p):
+        return None
     if not failed and not closed:
         return None
     reason = "the device cgroup refuses the nodes" if closed else "no variable of the scheduler names a GPU"

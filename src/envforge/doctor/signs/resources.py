@@ -52,7 +52,7 @@ def _shows_processes(p: Chart, device: r.Device) -> bool:
 def _own_use(p: Chart, total: float) -> float:
     """Give what driver and display may hold: NVML lists no windows, and a desktop takes a good part of a card."""
     rows = p.maybe("pci")
-    shows = rows is None or any(str(row.get("class")).startswith(("0x0300", "0300")) for row in rows if row)
+    shows = rows is None or any(str(row.get("class", "0300")).startswith(("0x0300", "0300")) for row in rows if row)
     return max(float(p.known["orphan_mib"]), total * p.known["display_share"] if shows else 0.0)
 
 
@@ -61,16 +61,16 @@ def holder_is_not_here(p: Chart) -> Evidence | None:
     for device in r.healthy_devices(p):
         used, total = _memory(device)
         listed = device.get("processes")
-        if not isinstance(listed, list) or not _shows_processes(p, device) or used < p.known["orphan_mib"]:
+        if not isinstance(listed, list) or not _shows_processes(p, device) or used < p.known["orphan_mib"] or not total:
             continue
         strange = [each for each in listed if isinstance(each, dict) and each.get("in_proc") is False]
         explained = sum(number(each.get("memory_mib")) or 0.0 for each in listed if isinstance(each, dict))
         if not strange and (used - explained <= _own_use(p, total) or (listed and not explained)):
             continue
-        if r.in_container(p) and not p.said(OOM):
+        if r.in_container(p) and not p.heard(OOM):
             continue
         owner = f"process {strange[0].get('pid')} has them and is not in /proc" if strange else "no process has them"
-        full = bool(p.said(OOM)) or used > 0.8 * total
+        full = bool(p.heard(OOM)) or used > 0.8 * total
         words = {"used": f"{used:.0f}", "gpu": r.name_of(device), "owner": owner}
         line = f"GPU {r.name_of(device)}: {used:.0f} MiB used, {owner}"
         return r.likely(line, severity=None if full else "degraded", **words)
@@ -79,7 +79,7 @@ def holder_is_not_here(p: Chart) -> Evidence | None:
 
 @sign("gpu-memory-full-by-others")
 def others_fill_it(p: Chart) -> Evidence | None:
-    oom = p.said(OOM)
+    oom = p.heard(OOM)
     for device in r.healthy_devices(p):
         used, total = _memory(device)
         listed = [
@@ -135,7 +135,7 @@ def cache_on_noexec(p: Chart) -> Evidence | None:
     for path, mount in mounts(p).items():
         options = str(mount.get("options"))
         if "noexec" in options and re.search(CACHES, path):
-            line = p.said("failed to map segment from shared object")
+            line = p.heard("failed to map segment from shared object")
             severity = None if line else "advisory"
             return r.certain(f"{path}: {options}", line or "", path=path, options=options, severity=severity)
     return None

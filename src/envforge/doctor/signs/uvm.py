@@ -20,7 +20,7 @@ def _nvml_works(p: Chart) -> bool:
 @sign("uvm-device-missing")
 def node_is_absent(p: Chart) -> Evidence | None:
     here = r.nodes(p)
-    node = here.get(UVM, {}).get("open", "ENOENT")
+    node = here[UVM].get("open", "not tried") if UVM in here else "ENOENT"
     if not _nvml_works(p) or "/dev/nvidiactl" not in here or node not in ("ENOENT", "ENXIO", "ENODEV"):
         return None
     if r.cuinit(p) not in (UNKNOWN, OPERATING_SYSTEM):

@@ -95,7 +95,8 @@ def foreign(p: Chart, soname: str, message: str) -> Evidence | None:
     helps = r.ab_helps(p, "LD_LIBRARY_PATH")
     if not line or ("LD_LIBRARY_PATH" in str(compared) and not helps and not taken):
         return None
-    say = r.certain if helps or taken else r.likely
+    unset = p.maybe("env") is not None and not r.env(p, "LD_LIBRARY_PATH")
+    say = r.certain if helps or taken else r.possible if unset else r.likely
     return say(line, taken or "", "works without LD_LIBRARY_PATH" if helps else "", library=taken)
 
 

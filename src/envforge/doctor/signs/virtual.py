@@ -25,7 +25,7 @@ def mode_without_instances(p: Chart) -> Evidence | None:
 @sign("mig-one-instance-per-process")
 def several_instances_wanted(p: Chart) -> Evidence | None:
     count = sum(len(r.mig_instances(device) or ()) for device in r.devices(p) if r.mig_on(device))
-    line = p.said(r"invalid device ordinal|device >= 0 && device < num_gpus")
+    line = p.heard(r"invalid device ordinal|device >= 0 && device < num_gpus")
     ranks = str(p.maybe("env", "WORLD_SIZE") or "1")
     several = (p.maybe("env", "CUDA_VISIBLE_DEVICES") or "").count("MIG-") > 1
     if count < 2 or not (line or several or (ranks.isdigit() and int(ranks) > 1)):
@@ -80,8 +80,7 @@ def licence_status(p: Chart) -> Evidence | None:
 def unified_memory_refused(p: Chart) -> Evidence | None:
     if not any(_vgpu(device) for device in r.devices(p)):
         return None
-    line = p.said(r"operation not supported|CUDA_?Error_?Not_?Supported|\b801\b")
-    line = line or r.cuda_code(p, NOT_SUPPORTED)
+    line = r.cuda_code(p, NOT_SUPPORTED) or p.said(r"operation not supported|CUDA_?Error_?Not_?Supported|\b801\b")
     return r.likely(line) if line else None
 
 
