@@ -15,7 +15,7 @@ from envforge.cli.fitting import lock_path
 from envforge.cli.written import Output, write_file
 from envforge.errors import Stale, UsageError
 from envforge.lock import read_lock
-from envforge.model import Lock, Section
+from envforge.model import Environment, Lock, Section
 from envforge.report.page import prose
 
 
@@ -31,6 +31,8 @@ class Form(StrEnum):
     SBOM = "sbom"
     DOCKERFILE = "dockerfile"
     APPTAINER = "apptainer"
+    MODULEFILE = "modulefile"
+    SQUASHFS = "squashfs"
 
 
 Subject = Annotated[
@@ -50,6 +52,7 @@ Format = Annotated[Form, typer.Option("--format", envvar="ENVFORGE_EXPORT_FORMAT
         "envforge export vision.yaml --format explicit > vision.txt",
         "envforge export vision --format sbom -o vision.cdx.json",
         "envforge export vision.lock.yaml --target cluster --format dockerfile -o Dockerfile",
+        "envforge export vision --format squashfs -o vision.sqfs",
     )
 )
 def export(
@@ -57,10 +60,14 @@ def export(
 ) -> Answer:
     """Write what is locked for one target as a file of conda, pixi, uv or pip, as a bill of materials, or as an image.
 
-    The file goes to stdout, what it cannot carry to stderr. An existing file is overwritten only with `--yes`.
+    The file goes to stdout, what it cannot carry to stderr. An existing file is overwritten only with `--yes`. A
+    modulefile and a squashfs image, to be mounted at its prefix, are of an environment that stands.
     """
+    from envforge.cli.export_standing import export_standing, is_standing
     from envforge.exports import export as written
 
+    if is_standing(form.value):
+        return export_standing(talk, subject, form.value, target, output, yes=yes)
     name, section = locked_subject(subject, target)
     found = written(name, section, form.value)
     for each in found.lost:
@@ -80,13 +87,19 @@ def locked_subject(word: str, target: str | None) -> tuple[str, Section]:
         return lock.name, pick(lock, target, path)
     if path.suffix in (".yaml", ".yml"):
         read_text(path, "file")
+    environment = standing_subject(word, target)
+    return environment.name, environment.section
+
+
+def standing_subject(word: str, target: str | None) -> Environment:
+    """Find the environment that a word means. Raises UsageError, also when it was made for another target."""
     from envforge.provision import find_environment
 
     dirs = find_dirs()
     environment = find_environment(word, dirs.envs, dirs.registry)
     if target and target != environment.section.target:
         raise UsageError(f"`{environment.name}` was made for target `{environment.section.target}`", (word,))
-    return environment.name, environment.section
+    return environment
 
 
 def lock_of(path: Path) -> Lock:

@@ -1,6 +1,6 @@
 """From a lock to an environment: claim, stage beside the prefix, marker last, one rename. No marker, no environment."""
 
-from envforge.provision.activation import Activation, activated, activation, activation_script
+from envforge.provision.activation import Activation, activated, activation, activation_script, modulefile
 from envforge.provision.build import Engines, provision, refuse_foreign, section_digest, standing
 from envforge.provision.damage import Damage, Flaw, read_damage, store_damage
 from envforge.provision.deep import Caches, delete_entry, find_damaged, look_deep
@@ -37,6 +37,7 @@ __all__ = [
     "list_environments",
     "look_deep",
     "measure_room",
+    "modulefile",
     "provision",
     "read_damage",
     "read_environment",

@@ -64,3 +64,27 @@ def _lines(active: Activation) -> Iterator[str]:
         yield f"export {name}={shlex.quote(text)}"
     for script in active.scripts:
         yield f". {shlex.quote(str(script))}"
+
+
+def modulefile(active: Activation, about: str) -> str:
+    """Write a modulefile in Tcl, which Environment Modules and Lmod both read.
+
+    ``source-sh``, for the scripts that packages bring, came with Environment Modules 4.6 and Lmod 8.6.
+    """
+    return "\n".join(_module_lines(active, about)) + "\n"
+
+
+def _module_lines(active: Activation, about: str) -> Iterator[str]:
+    yield "#%Module1.0"
+    yield f"module-whatis {_tcl(about)}"
+    yield from (f"unsetenv {name}" for name in active.dropped)
+    yield f"prepend-path PATH {_tcl(str(active.folder))}"
+    yield from (f"setenv {name} {_tcl(text)}" for name, text in active.variables)
+    yield from (f"source-sh bash {_tcl(str(script))}" for script in active.scripts)
+
+
+def _tcl(text: str) -> str:
+    """Quote a word for Tcl: within quotes, these letters mean something."""
+    for letter in ("\\", '"', "$", "[", "]"):
+        text = text.replace(letter, f"\\{letter}")
+    return f'"{text}"'
