@@ -8,7 +8,7 @@ from envforge.doctor import readers as r
 from envforge.doctor.chart import Chart, Missing
 from envforge.model import Undetermined
 
-NOTHING_THERE = {9, 12}
+NOT_LOADED, NO_LIBRARY = 9, 12
 NO_DEVICE = 100
 
 
@@ -23,9 +23,10 @@ def undetermined(p: Chart) -> Iterator[Undetermined]:
 def _codes(p: Chart) -> Iterator[tuple[str, str]]:
     """Give what failed as ``(text, topic)``."""
     nvml, cuda = p.maybe("nvml", "init", "code"), p.maybe("cuda", "cuInit", "code")
-    if isinstance(nvml, int) and nvml and not (nvml in NOTHING_THERE and not _gpu_here(p)):
+    quiet = (NO_LIBRARY,) if _gpu_here(p) is None else () if _gpu_here(p) else (NO_LIBRARY, NOT_LOADED)
+    if isinstance(nvml, int) and nvml and nvml not in quiet:
         yield f"NVML {nvml} {p.known.name_of('nvml', nvml)}", f"nvml {nvml}"
-    if isinstance(cuda, int) and cuda and not (cuda == NO_DEVICE and not _gpu_here(p)):
+    if isinstance(cuda, int) and cuda and not (cuda == NO_DEVICE and _gpu_here(p) is False):
         yield f"cuInit {cuda} {p.known.name_of('cuda', cuda)}", f"cuInit {cuda}"
     failed = p.maybe("nvidia_smi", "exit")
     if nvml is None and isinstance(failed, int) and failed and not r.nvml_hangs(p):
@@ -56,12 +57,17 @@ def _lost(p: Chart) -> list[r.Device]:
         return []
 
 
-def _gpu_here(p: Chart) -> bool:
-    """Tell whether a GPU was promised: a container sees its host's bus, and that is no promise."""
+def _gpu_here(p: Chart) -> bool | None:
+    """Tell whether a GPU was promised; None when nothing tells.
+
+    A container sees its host's bus, and that is no promise: the driver's libraries in it, or a scheduler's word, are.
+    """
     try:
-        return bool(r.gpus_on_bus(p)) and not r.in_container(p)
+        if r.in_container(p):
+            return bool(p.maybe("libraries", "libcuda.so.1")) or (p.maybe("env") is not None and r.given_gpus(p))
+        return bool(r.gpus_on_bus(p))
     except Missing:
-        return False
+        return None
 
 
 def _questions(p: Chart, topic: str) -> list[str]:
