@@ -16,13 +16,13 @@ ROWS = [
     {"cli"},
 ]
 HOMES = {
-    "rattler": {"engines/rattler.py", "engines/_rattler_worker.py"},
+    "rattler": {"engines/rattler.py", "engines/_rattler_worker.py", "engines/attestations.py"},
     "pynvml": {"detect/nvml.py"},
     "psutil": {"detect/memory.py"},
     "rich": {"report/text.py", "report/progress.py", "report/fleet_live.py"},
     "typer": {"cli"},
     "yaml": {"wire.py"},
-    "pypi_simple": {"engines/index.py"},
+    "pypi_simple": {"engines/index.py", "foreign/channels.py"},
     "filelock": {"provision"},
     "dask": {"fleet/dask_pool.py"},
     "distributed": {"fleet/dask_pool.py", "fleet/jobqueue_pool.py"},

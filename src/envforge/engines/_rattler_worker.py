@@ -165,6 +165,7 @@ def locked(record: Any) -> Locked:
         depends=tuple(record.depends),
         constrains=tuple(record.constrains),
         site_packages_path=record.python_site_packages_path,
+        attestations_sha256=record.attestations_sha256.hex() if record.attestations_sha256 else None,
         md5=record.md5.hex() if record.md5 else None,
     )
 
@@ -185,6 +186,7 @@ def record_of(artefact: Locked) -> Any:
         sha256=bytes.fromhex(artefact.sha256),
         size=artefact.size_bytes,
         python_site_packages_path=artefact.site_packages_path,
+        attestations_sha256=bytes.fromhex(artefact.attestations_sha256) if artefact.attestations_sha256 else None,
     )
     channel, _, name = artefact.url.rpartition("/")
     return RepoDataRecord(record, name, artefact.url, channel.rpartition("/")[0])

@@ -39,13 +39,14 @@ from envforge.model.doctoring import (
 )
 from envforge.model.locking import Emit, Engine, Environment, Floor, Lock, Locked, Plan, Progress, Section, WheelEngine
 from envforge.model.machine import Driver, Gpu, Interpreter, Machine, Reading
-from envforge.model.spec import Needs, Spec, Target, Versions
+from envforge.model.spec import Attestations, Needs, Spec, Target, Versions
 from envforge.model.verifying import CheckResult, Outcome, SmokeReport
 
 __all__ = [
     "ABSENT",
     "Absent",
     "Answer",
+    "Attestations",
     "Build",
     "Candidate",
     "Certainty",

@@ -52,7 +52,8 @@ class Plan:
 class Locked:
     """One artefact, exactly. ``build`` is the conda build string, empty for wheels; ``size_bytes`` of the archive.
 
-    ``link_scripts``: the package's link scripts may run, because the spec allows them.
+    ``attestations_sha256`` is that of the sigstore bundles beside it (CEP 50). ``link_scripts``: the package's link
+    scripts may run, because the spec allows them.
     ``md5`` is for files of tools that ask for one (conda-lock); nothing is checked by it.
     """
 
@@ -70,6 +71,7 @@ class Locked:
     constrains: tuple[str, ...] = ()
     site_packages_path: str | None = None
     link_scripts: bool = False
+    attestations_sha256: str | None = None
     md5: str | None = None
 
 
@@ -103,7 +105,7 @@ class Environment:
     """A prefix that carries our marker, so it is whole. Dates are RFC 3339.
 
     ``lock_digest`` is that of the section's artefacts; ``verified`` the last report, ``verified_on`` the digest of
-    the hardware and the checks that it was made with.
+    the hardware and the checks that it was made with; ``checks`` what its spec asked for (a tier, or names with commas).
     """
 
     name: str
@@ -116,6 +118,7 @@ class Environment:
     created: str
     verified: SmokeReport | None = None
     verified_on: str = ""
+    checks: str = ""
 
 
 @value

@@ -31,6 +31,15 @@ class Needs:
 
 
 @value
+class Attestations:
+    """Whose signatures conda packages must bear: ``publisher`` may end in ``*``, ``issuer`` vouches for it."""
+
+    conda: Literal["off", "warn", "require"] = "off"
+    publisher: str | None = None
+    issuer: str | None = None
+
+
+@value
 class Target:
     """Another machine that the lock must serve: a profile written inline, or a file (``path``, beside the spec)."""
 
@@ -58,6 +67,7 @@ class Spec:
     wheels: tuple[str, ...] = ()
     toolkit: bool = False
     link_scripts: tuple[str, ...] = ()
+    attestations: Attestations = Attestations()
     needs: Needs = Needs()
     targets: tuple[Target, ...] = ()
     checks: Literal["quick", "standard", "deep"] | tuple[str, ...] = "quick"

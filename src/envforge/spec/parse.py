@@ -11,7 +11,7 @@ from typing import Any
 from packaging.specifiers import SpecifierSet
 
 from envforge.errors import SpecError
-from envforge.model import Needs, Spec, Target
+from envforge.model import Attestations, Needs, Spec, Target
 from envforge.spec.complaints import Report, key_place, kind
 from envforge.spec.table import SPEC
 from envforge.wire import Node, read_yaml
@@ -48,6 +48,8 @@ def _fields(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
                 key,
                 Needs(gpus=found.get("gpus"), memory_bytes=found.get("memory"), capability=found.get("capability")),
             )
+        elif key == "attestations":
+            yield key, Attestations(**{"conda": "require", **found})
         elif key == "targets":
             yield key, tuple(_target(name, target) for name, target in found)
         else:
@@ -83,6 +85,10 @@ def _refuse_contradictions(root: Node, given: Mapping[str, Any], report: Report)
     if versioned and gpu == "none":
         hint = "write `gpu: preferred` for a CUDA build that may also run without a GPU"
         report.add(key_place(root, "gpu"), "`gpu: none` contradicts a version of `cuda`", hint)
+    signed = given.get("attestations")
+    if signed is not None and signed.get("conda") != "off" and not signed.get("publisher"):
+        hint = "write `publisher: https://github.com/ORGANISATION/*`"
+        report.add(key_place(root, "attestations"), "`attestations` does not say whose signatures count", hint)
     if gpu == "none" and any(needs.values()):
         report.add(key_place(root, "needs"), "`needs` contradicts `gpu: none`", "drop one of them")
 

@@ -30,6 +30,31 @@ NEEDS = Table(
         ),
     ),
 )
+ATTESTATIONS = Table(
+    what="whose attestations count",
+    keys=(
+        Key(
+            name="conda",
+            shape=Word(words=("off", "warn", "require")),
+            says="What to do about a conda package that is not attested: refuse it, say so, or not look.",
+            default="require",
+        ),
+        Key(
+            name="publisher",
+            shape=Text(what="who signs, a pattern of URLs", examples=("https://github.com/conda-forge/*",)),
+            says="Who must have signed: the identity in the certificate; `*` at the end stands for anything.",
+        ),
+        Key(
+            name="issuer",
+            shape=Text(
+                what="the URL of an issuer of identities",
+                pattern=r"^https?://\S+$",
+                examples=("https://token.actions.githubusercontent.com",),
+            ),
+            says="Who must have vouched for the publisher's identity.",
+        ),
+    ),
+)
 VARIABLE = Text(what="the name of an environment variable", pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")
 CHECK = Text(what="the name of a check", pattern=r"^[a-z][a-z0-9_-]*$")
 SOURCE = Text(what="a source of torch", parse=words.source, examples=("conda-forge", "pytorch", "pypi"))
@@ -123,6 +148,11 @@ SPEC = Table(
             says="conda packages whose link scripts may run while they are installed; no other's ever do.",
             default=[],
             elsewhere=("link_scripts", "post-link"),
+        ),
+        Key(
+            name="attestations",
+            shape=ATTESTATIONS,
+            says="Whose sigstore attestations conda packages must have before they are locked (CEP 27, CEP 50).",
         ),
         Key(name="needs", shape=NEEDS, says="Hardware floor.", elsewhere=("system-requirements",)),
         Key(

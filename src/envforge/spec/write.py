@@ -8,7 +8,7 @@ from typing import Any
 
 from packaging.specifiers import SpecifierSet
 
-from envforge.model import Needs, Spec, Target
+from envforge.model import Attestations, Needs, Spec, Target
 from envforge.spec.parse import RENAMED
 from envforge.spec.table import SPEC
 from envforge.spec.words import UNITS
@@ -20,7 +20,10 @@ SIZES = ("TiB", "GiB", "MiB", "KiB", "TB", "GB", "MB", "KB", "B")
 
 def write_spec(spec: Spec) -> str:
     """Write a spec as YAML in the order of the contract, without what is default: `parse_spec` gives it back."""
-    return write_yaml(_plain(spec))
+    plain = _plain(spec)
+    if isinstance(spec.cuda, SpecifierSet) and spec.gpu == "required":
+        del plain["gpu"]
+    return write_yaml(plain)
 
 
 def spec_digest(spec: Spec) -> str:
@@ -46,6 +49,8 @@ def _plain(spec: Spec) -> dict[str, Any]:
 def _plain_value(key: str, found: Any) -> Any:
     if isinstance(found, Needs):
         return _plain_needs(found)
+    if isinstance(found, Attestations):
+        return {each.name: text for each in fields(found) if (text := getattr(found, each.name))}
     if key == "targets":
         return {target.name: _plain_target(target) for target in found}
     if key == "variables":
