@@ -11,26 +11,46 @@ import pytest
 import requests
 from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-from docs.pages import PAGES, ROOT, anchors_of, links_of, shown_in
+from channel.served import serve, write_index
+from docs.pages import (
+    GENERATED,
+    NETWORK,
+    PAGES,
+    ROOT,
+    anchors_of,
+    infos_of,
+    languages_of,
+    links_of,
+    name_of,
+    shown_in,
+    substitutes,
+    to_run,
+)
 from envforge.cli.app import COMMANDS
 
 WITH_COMMANDS = [page for page in PAGES if shown_in(page)]
+WITH_NETWORK = [page for page in WITH_COMMANDS if any(each.network for each in shown_in(page))]
+BY_HAND = [page for page in PAGES if not name_of(page).startswith(GENERATED)]
 NOWHERE = "http://127.0.0.1:9"
+KEYS = {"sources": "CHANNEL", "channels": "CHANNEL", "indexes": "INDEX"}
+BROUGHT = ("envspecs", "tests/machines")
 
 
 def names(pages):
-    return [str(page.relative_to(ROOT)) for page in pages]
+    return [name_of(page) for page in pages]
 
 
-def session(folder: Path, *, network: bool) -> dict[str, str]:
-    """Make a newcomer's environment: an empty home; without network, proxies that lead nowhere."""
-    kept = {key: text for key, text in os.environ.items() if not key.startswith(("ENVFORGE_", "XDG_", "CI", "GITHUB_"))}
-    own = {"HOME": str(folder / "home"), "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
-    if network:
-        return kept | own
-    cut = {"HTTP_PROXY": NOWHERE, "HTTPS_PROXY": NOWHERE, "ALL_PROXY": NOWHERE, "PIP_CONFIG_FILE": os.devnull}
-    quiet = {key: text for key, text in kept.items() if not key.startswith(("PIP_", "UV_"))}
-    return quiet | own | cut
+def kept(**own: str) -> dict[str, str]:
+    """Make a newcomer's environment."""
+    left = {key: text for key, text in os.environ.items() if not key.startswith(("ENVFORGE_", "XDG_", "CI", "GITHUB_"))}
+    return {**left, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", **own}
+
+
+def cut_off(**own: str) -> dict[str, str]:
+    """Make a newcomer's environment without network: proxies lead nowhere, pip and uv know of no other place."""
+    cut = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"), NOWHERE)
+    own = {**cut, "NO_PROXY": "127.0.0.1", "PIP_CONFIG_FILE": os.devnull, **own}
+    return {key: text for key, text in kept(**own).items() if not key.startswith(("PIP_F", "PIP_I", "PIP_E", "UV_"))}
 
 
 def run(text: str, folder: Path, environ: dict[str, str]) -> subprocess.CompletedProcess[str]:
@@ -39,30 +59,78 @@ def run(text: str, folder: Path, environ: dict[str, str]) -> subprocess.Complete
     )
 
 
-def walk(page: Path, folder: Path, *, network: bool) -> None:
-    """Follow a page from its top, as a reader would."""
-    environ = session(folder, network=network)
+def follow(page: Path, folder: Path, plain: dict[str, str], network: dict[str, str] | None) -> None:
+    """Follow a page from its top, as a reader would, in a clone; without a network leave out what needs one."""
+    for brought in BROUGHT:
+        shutil.copytree(ROOT / brought, folder / brought)
     (folder / "home").mkdir()
-    shutil.copytree(ROOT / "envspecs", folder / "envspecs")
-    for shown in shown_in(page):
-        if network or not shown.network:
-            done = run(shown.text, folder, environ)
+    for shown in to_run(page):
+        environ = network if shown.network else plain
+        if environ is not None:
+            lead_home(folder, environ)
+            own = {"HOME": str(folder / "home"), "SCRATCH": str(folder / "scratch")}
+            done = run(shown.text, folder, {**environ, **own})
             assert (shown.text, shown.exit) == (shown.text, done.returncode), done.stdout + done.stderr
+
+
+def lead_home(folder: Path, environ: dict[str, str]) -> None:
+    """Put the places of packages that stand in for the public ones into the specs that a page has written."""
+    if "CHANNEL" in environ:
+        for path in folder.glob("*.yaml"):
+            text = path.read_text()
+            missing = [key for key in KEYS if f"\n{key}: " not in text]
+            if text.startswith("name: ") and missing:
+                own = (f"{key}: [{environ[KEYS[key]]}]\n" for key in missing)
+                path.write_text("".join([text, *own]))
+
+
+@pytest.fixture(scope="session")
+def places(channel, wheelhouse, tmp_path_factory):
+    """Where a small real channel, index and folder of wheels are, in place of conda-forge and PyPI."""
+    if not channel.torch or channel.python != "3.11":
+        pytest.skip(
+            "the pages build with Python 3.11 and torch's wheel for the CPU, and pip can get no such wheel here"
+        )
+    root = tmp_path_factory.mktemp("index")
+    write_index(root, sorted(wheelhouse.glob("*.whl")))
+    with serve(root) as served:
+        yield {"CHANNEL": channel.url, "INDEX": f"{served.url}/simple", "WHEELHOUSE": str(wheelhouse)}
 
 
 @pytest.mark.parametrize("page", WITH_COMMANDS, ids=names(WITH_COMMANDS))
 def test_every_command_shown_runs_without_network(page, tmp_path):
-    walk(page, tmp_path, network=False)
+    follow(page, tmp_path, cut_off(), None)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("page", [page for page in WITH_COMMANDS if any(each.network for each in shown_in(page))])
-def test_every_command_shown_runs_with_a_network(page, tmp_path):
+@pytest.mark.parametrize("page", WITH_NETWORK, ids=names(WITH_NETWORK))
+def test_every_command_shown_runs_with_packages_at_hand(page, places, tmp_path):
+    follow(page, tmp_path, cut_off(), cut_off(**places))
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs_with_a_network(tmp_path):
+    skip_without_index()
+    follow(ROOT / "docs/tutorial/first-environment.md", tmp_path, cut_off(), kept())
+
+
+def skip_without_index() -> None:
     try:
         requests.head(PYPI_SIMPLE_ENDPOINT + "numpy/", timeout=10)
     except requests.RequestException as error:
         pytest.skip(f"the package index cannot be reached: {type(error).__name__}")
-    walk(page, tmp_path, network=True)
+
+
+def test_a_substitute_stands_for_a_command_that_is_shown():
+    shown = {(name_of(page), each.text) for page in WITH_COMMANDS for each in shown_in(page)}
+    assert [] == [(each.page, each.shown) for each in substitutes() if (each.page, each.shown) not in shown]
+
+
+@pytest.mark.parametrize("page", BY_HAND, ids=names(BY_HAND))
+def test_commands_stand_in_blocks_that_a_test_runs(page):
+    taken_elsewhere = {"sh"} if page.name == "README.md" else set()
+    assert set() == languages_of(page) & {"sh", "bash", "shell"} - taken_elsewhere
+    assert infos_of(page) <= {NETWORK}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
@@ -104,13 +172,11 @@ def test_every_page_is_on_the_site():
 
 @pytest.mark.slow
 def test_the_readmes_first_command_makes_an_environment(tmp_path):
-    try:
-        requests.head(PYPI_SIMPLE_ENDPOINT + "numpy/", timeout=10)
-    except requests.RequestException as error:
-        pytest.skip(f"the package index cannot be reached: {type(error).__name__}")
-    clone, kept = tmp_path / "clone", shutil.ignore_patterns(".*", "__pycache__", "tests")
-    shutil.copytree(ROOT, clone, ignore=kept)
+    skip_without_index()
+    clone, left_out = tmp_path / "clone", shutil.ignore_patterns(".*", "__pycache__", "tests")
+    shutil.copytree(ROOT, clone, ignore=left_out)
+    (tmp_path / "home").mkdir()
     fences = re.findall(r"```sh\n(.*?)\n```", (ROOT / "README.md").read_text(), re.DOTALL)
-    done = run(next(text for text in fences if "create" in text), clone, session(tmp_path, network=True))
+    done = run(next(text for text in fences if "create" in text), clone, kept(HOME=str(tmp_path / "home")))
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "proven to run here" in done.stdout
