@@ -49,6 +49,7 @@ def types(session: nox.Session) -> None:
     """Check types, strictly."""
     _install(session, "types")
     session.run("mypy")
+    session.run("mypy", "tests/library_use.py")
 
 
 @nox.session

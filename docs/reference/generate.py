@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from library import library_page
+
 from envforge.cli.app import COMMANDS, click_command
 from envforge.spec import json_schema
 
@@ -25,6 +27,7 @@ def main() -> int:
     pages = {
         DOCS / "reference/cli.md": cli_page(),
         DOCS / "reference/spec.md": spec_page(json_schema()),
+        DOCS / "reference/library.md": library_page(NOTE),
         DOCS / "changelog.md": changelog_page(DOCS / "changes"),
     }
     old = [path for path, text in pages.items() if not path.is_file() or path.read_text() != text]

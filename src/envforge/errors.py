@@ -8,7 +8,7 @@ EnvforgeError                  exit 70  a bug, unless it is one of these
 ├── Unsatisfiable              exit 1   an engine's solver found no set of packages
 └── EngineFailed               exit 5   an engine failed; nothing half-made is left
     ├── Unreachable            exit 5   a channel or an index could not be asked
-    ├── Busy          exit 5   another process works on the same prefix
+    ├── Busy                   exit 5   another process works on the same prefix
     ├── BadArtefact            exit 5   a file is not what the lock says it is
     └── DiskFailed             exit 5   no space, no permission, a read-only file system
 """
@@ -16,6 +16,20 @@ EnvforgeError                  exit 70  a bug, unless it is one of these
 from __future__ import annotations
 
 from typing import ClassVar
+
+__all__ = [
+    "BadArtefact",
+    "Busy",
+    "CouldNotTell",
+    "DiskFailed",
+    "EngineFailed",
+    "EnvforgeError",
+    "SpecError",
+    "Stale",
+    "Unreachable",
+    "Unsatisfiable",
+    "UsageError",
+]
 
 
 class EnvforgeError(Exception):
