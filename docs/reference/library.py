@@ -91,7 +91,12 @@ def noun(name: str, cls: Any) -> list[str]:
     own = cls.__doc__ and not cls.__doc__.startswith(f"{cls.__name__}(")
     lines = [f"### {name}", "", *prose(inspect.getdoc(cls) or "" if own else ""), ""]
     if is_dataclass(cls) and fields(cls):
-        lines += [FENCE + "python", *(f"{each.name}: {each.type}" for each in fields(cls) if each.init), FENCE, ""]
+        lines += [
+            FENCE + "python",
+            *(f"{each.name}: {each.type}".replace("'", '"') for each in fields(cls) if each.init),
+            FENCE,
+            "",
+        ]
     return lines
 
 
