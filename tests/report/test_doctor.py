@@ -12,7 +12,8 @@ from envforge.report.github import answer_annotations
 from envforge.report.junit import doctor_junit
 from envforge.report.links import rules_page, speaks_links
 from envforge.report.sections import AREAS, sections
-from envforge.report.text import show
+from envforge.report.page import Line
+from envforge.report.text import STYLES, console, show, wrap
 from report.test_text import shown
 
 APT = "sudo apt install nvidia-fabricmanager-580 && sudo systemctl enable --now nvidia-fabricmanager.service"
@@ -143,9 +144,23 @@ def test_an_environment_says_what_was_seen_of_torch(environment, mark, words):
     assert (mark, True) == (found.mark[1], words in found.about)
 
 
-def test_ids_link_to_their_section_where_the_terminal_can():
-    linked = shown(doctor_page("blocked", ANSWERS), FORCE_HYPERLINK="1", FORCE_COLOR="1")
-    assert f"{rules_page()}#fabricmanager-not-running\x1b\\" in linked
+def test_ids_link_to_their_section_of_the_documentation():
+    line = Line(body=(("rule", "fabricmanager-not-running"),))
+    out = console(io.StringIO(), "always", {})
+    (text,) = wrap(
+        line, out, rules=rules_page(("Source, https://git.example.org", "Documentation, https://docs.example.org/"))
+    )
+    assert [f"{STYLES['rule']} link https://docs.example.org/reference/rules/#fabricmanager-not-running"] == [
+        str(span.style) for span in text.spans
+    ]
+
+
+@pytest.mark.parametrize("urls", [(), ("Homepage, https://example.org",), ("Documentation, file:///usr/share/doc",)])
+def test_ids_are_plain_where_nobody_says_where_the_documentation_stands(urls):
+    assert rules_page(urls) is None
+
+
+def test_a_terminal_without_links_gets_none():
     assert "\x1b]8" not in shown(doctor_page("blocked", ANSWERS), FORCE_COLOR="1")
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
-from pathlib import Path
 from typing import IO
-
-import envforge
 
 SPEAKERS = ("WT_SESSION", "KITTY_WINDOW_ID", "KONSOLE_VERSION", "WEZTERM_PANE", "GHOSTTY_RESOURCES_DIR")
 PROGRAMS = {"iTerm.app", "WezTerm", "vscode", "Hyper", "ghostty", "rio", "Tabby"}
@@ -27,8 +24,20 @@ def speaks_links(stream: IO[str], environ: Mapping[str, str]) -> bool:
 
 
 @cache
-def rules_page() -> str | None:
-    """Give the address of the reference of rules, which comes with envforge; None where it was left out."""
-    package = Path(envforge.__file__).parent
-    places = (package / "doctor" / "rules.md", package.parents[1] / "docs" / "reference" / "rules.md")
-    return next((place.as_uri() for place in places if place.is_file()), None)
+def documented() -> tuple[str, ...]:
+    """Give the addresses that the installed package names, as ``Documentation, https://...``; none where it has none."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    try:
+        return tuple(metadata("envforge").get_all("Project-URL") or ())
+    except PackageNotFoundError:
+        return ()
+
+
+def rules_page(urls: Iterable[str] | None = None) -> str | None:
+    """Give the address of the reference of rules, below the documentation; None where nobody says where that stands."""
+    for url in documented() if urls is None else urls:
+        label, _, address = url.partition(", ")
+        if label.lower() == "documentation" and address.startswith(("https://", "http://")):
+            return f"{address.rstrip('/')}/reference/rules/"
+    return None
