@@ -26,7 +26,7 @@ from envforge.exports.logins import with_login
 from envforge.exports.pack import pythons_needed, write_pack
 from envforge.exports.subject import bared
 from envforge.lock import write_lock
-from envforge.model import Lock
+from envforge.model import Lock, value
 from envforge.report.page import Page, item, prose
 from envforge.run import in_child
 
@@ -42,6 +42,16 @@ Packable = Annotated[
 PackFile = Annotated[
     Path, typer.Option("-o", "--output", envvar="ENVFORGE_OUTPUT", metavar="FILE", help="The pack to write.")
 ]
+
+
+@value
+class Packed:
+    """What was packed: the lock as it is in the pack, and how many files."""
+
+    path: Path
+    lock: Lock
+    count: int
+    size_bytes: int
 
 
 @command(
@@ -66,16 +76,22 @@ def pack(
     """
     catch_signals()
     refuse_existing(output, overwrite=yes)
-    spec_file = _spec_file(spec)
+    return _answer(pack_up(talk, _spec_file(spec), output, target, offline=offline, timeout_s=timeout))
+
+
+def pack_up(
+    talk: Talk, spec_file: Path, output: Path, target: str | None, *, offline: bool, timeout_s: float | None
+) -> Packed:
+    """Write a pack of a spec that is locked, one target or all. Raises UsageError, Unreachable, BadArtefact."""
     lock, dirs = _chosen(lock_of(spec_file), target, lock_path(spec_file)), find_dirs()
     name, text = _spec_in_pack(talk, spec_file)
     clean = replace(lock, sections=tuple(bared(name, each) for each in lock.sections))
     with talk.watching() as emit:
         artefacts = [artefact for section in lock.sections for artefact in section.artefacts]
-        opener, places = _opener(TIMEOUT_S if timeout is None else timeout), _places(dirs)
+        opener, places = _opener(TIMEOUT_S if timeout_s is None else timeout_s), _places(dirs)
         files = in_child(lambda send: gather(artefacts, places, opener, send, offline=offline), emit=emit)
     size_bytes = write_pack(output, name, text, write_lock(clean), clean, files)
-    return _answer(output, clean, len(files), size_bytes)
+    return Packed(path=output, lock=clean, count=len(files), size_bytes=size_bytes)
 
 
 def _spec_file(path: Path) -> Path:
@@ -147,9 +163,10 @@ def _stored_logins(environ: Mapping[str, str]) -> Mapping[str, Any]:
     return plain if isinstance(plain, dict) else {}
 
 
-def _answer(output: Path, lock: Lock, count: int, size_bytes: int) -> Answer:
-    pythons = pythons_needed(lock.sections)
-    targets = [each.target for each in lock.sections]
+def _answer(packed: Packed) -> Answer:
+    pythons = pythons_needed(packed.lock.sections)
+    targets = [each.target for each in packed.lock.sections]
+    output, count, size_bytes = packed.path, packed.count, packed.size_bytes
 
     def page() -> Page:
         head = prose(f"wrote `{output}`, {size_bytes / 10**6:,.1f} MB: {count} packages for {', '.join(targets)}")

@@ -7,18 +7,25 @@ address. Workers of a cluster that others started have no such resource; there, 
 from __future__ import annotations
 
 import logging
+import shlex
+import sys
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import InvalidStateError
 from contextlib import suppress
 from functools import partial
+from threading import Thread
 from typing import Any
 
-from envforge.errors import CouldNotTell, UsageError
+from envforge.errors import CouldNotTell, EngineFailed, UsageError
 from envforge.fleet.pool import Asked, NodeLost
+from envforge.run import run
 
 RESOURCE = "node:"
 TOPIC = "envforge-begun"
 CONNECT_S = 10.0
+STAY_S = 7 * 86400.0
+SSH = ("ssh", "-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECT_S:.0f}")
 EXTRA = ("it comes with `pip install envforge[fleet]`",)
 
 
@@ -29,6 +36,7 @@ class DaskPool:
         self._client, self._started = client, started
         self._asked: dict[str, Asked] = {}
         self._hosts: set[str] = set()
+        self._gone: dict[str, str] = {}
         client.subscribe_topic(TOPIC, self._note)
         self.nodes()
 
@@ -42,11 +50,26 @@ class DaskPool:
         """Ask one node; the task waits for its worker while that is not there."""
         key, asked = f"{node}-{uuid.uuid4().hex}", Asked()
         self._asked[key] = asked
-        place: dict[str, Any] = {"workers": [node]} if node in self._hosts else {"resources": {RESOURCE + node: 1}}
+        if node in self._gone:
+            asked.set_exception(NodeLost(self._gone[node]))
+            return asked
+        place: dict[str, Any] = {"workers": [node]} if node in self._hosts else {"resources": _resource(node)}
         future = self._client.submit(_begin, key, fn, *args, key=key, retries=retries, pure=False, **place)
         future.add_done_callback(partial(_settle, asked))
         asked.add_done_callback(lambda each: future.cancel() if each.cancelled() else None)
         return asked
+
+    @property
+    def address(self) -> str:
+        """Where workers find the scheduler."""
+        return str(self._client.scheduler.address)
+
+    def give_up(self, node: str, why: str) -> None:
+        """Take note that no worker of a node will come, or come back."""
+        self._gone[node] = why
+        for key, asked in tuple(self._asked.items()):
+            if key.rpartition("-")[0] == node:
+                _fail(asked, NodeLost(why, asked.begun))
 
     def close(self) -> None:
         """Leave the scheduler, and end what was started here."""
@@ -78,16 +101,20 @@ def _settle(asked: Asked, future: Any) -> None:
     """Hand on what came of a task of Dask's."""
     from distributed import KilledWorker
 
-    if asked.done():
-        return
     if future.status == "finished":
-        asked.set_result(future.result())
+        with suppress(InvalidStateError):
+            asked.set_result(future.result())
         return
     error = future.exception() if future.status == "error" else None
     if isinstance(error, KilledWorker):
         tries = error.allowed_failures + 1
         error = NodeLost(f"its worker died {tries} times" if tries > 1 else "its worker died", tries)
-    asked.set_exception(error or NodeLost("the scheduler gave the task up"))
+    _fail(asked, error or NodeLost("the scheduler gave the task up"))
+
+
+def _fail(asked: Asked, error: BaseException) -> None:
+    with suppress(InvalidStateError):
+        asked.set_exception(error)
 
 
 def connect(address: str) -> DaskPool:
@@ -115,7 +142,7 @@ def _local_worker(distributed: Any, name: str, environ: dict[str, str]) -> dict[
         "host": "127.0.0.1",
         "nthreads": 1,
         "name": name,
-        "resources": {RESOURCE + name: 1},
+        "resources": _resource(name),
         "memory_limit": 0,
         "env": environ,
         "silence_logs": logging.CRITICAL,
@@ -123,8 +150,36 @@ def _local_worker(distributed: Any, name: str, environ: dict[str, str]) -> dict[
     return {"cls": distributed.Nanny, "options": options}
 
 
-def _start(distributed: Any, workers: Mapping[str, Any], retries: int) -> DaskPool:
-    options = {"host": "127.0.0.1", "port": 0, "dashboard": False, "allowed_failures": retries}
+def over_ssh(hosts: Sequence[str], *, retries: int = 1) -> DaskPool:
+    """Start a worker on each host by `ssh`, with the Python of this one's path; they connect to a scheduler here.
+
+    A host that cannot be logged in to is lost, and says why; the others work. Raises UsageError without Dask.
+    """
+    pool = _start(_distributed(), {}, retries, host=None)
+    for host in hosts:
+        Thread(target=_log_in, args=(pool, host), name=f"ssh {host}", daemon=True).start()
+    return pool
+
+
+def _log_in(pool: DaskPool, host: str) -> None:
+    """Be the worker's stay on a host: it ends with the scheduler."""
+    worker = (sys.executable, "-m", "distributed.cli.dask_worker", pool.address, "--name", host)
+    settings = ("--resources", f"{RESOURCE}{host}=1", "--nthreads", "1", "--memory-limit", "0", "--no-dashboard")
+    words = (*worker, *settings, "--death-timeout", f"{CONNECT_S:.0f}")
+    try:
+        done = run((*SSH, host, shlex.join(words)), deadline_s=STAY_S)
+        why = (done.stderr.strip().splitlines() or ["ssh ended"])[-1]
+    except EngineFailed as error:
+        why = error.message
+    pool.give_up(host, why)
+
+
+def _resource(node: str) -> dict[str, int]:
+    return {RESOURCE + node: 1}
+
+
+def _start(distributed: Any, workers: Mapping[str, Any], retries: int, host: str | None = "127.0.0.1") -> DaskPool:
+    options = {"host": host, "port": 0, "dashboard": False, "allowed_failures": retries}
     cluster = distributed.SpecCluster(
         workers=workers,
         scheduler={"cls": distributed.Scheduler, "options": options},

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from envforge.errors import DiskFailed
 from envforge.fleet.task import Answer, Order
@@ -49,15 +49,20 @@ class _Entry:
 
 
 class Kept:
-    """The folder of one sweep. An answer counts only for the very order that it was given to."""
+    """The folder of one sweep. An answer counts only for the very order that it was given to; ``again``, none does."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, *, again: bool = False) -> None:
+        self.folder, self.again = folder, again
 
     def read(self, orders: Mapping[str, Order]) -> dict[str, Outcome]:
         """Give the outcomes that are kept for these orders, whatever they were; a file that cannot be read is none."""
-        found = {node: self._entry(node) for node in orders}
+        found = {} if self.again else {node: self._entry(node) for node in orders}
         return {node: entry.outcome for node, entry in found.items() if entry and entry.asked == digest(orders[node])}
+
+    def all(self) -> tuple[Outcome, ...]:
+        """Give every outcome that is kept, whatever was asked, by node."""
+        names = sorted(unquote(path.stem) for path in self.folder.glob("*.json"))
+        return tuple(entry.outcome for name in names if (entry := self._entry(name)))
 
     def write(self, outcome: Outcome, order: Order) -> None:
         """Write one outcome, whole. Raises DiskFailed."""

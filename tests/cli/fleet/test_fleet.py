@@ -1,0 +1,118 @@
+"""A fleet of real worker processes: from one spec to environments on every node, and the truth about each."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+
+import pytest
+
+from cli.calling import envelope
+from cli.calling import envforge as call
+from cli.making import Home
+
+pytest.importorskip("distributed")
+
+NODES = 8
+
+
+@pytest.fixture
+def home(tmp_path):
+    return Home(root=tmp_path, cache=tmp_path / "cache")
+
+
+def fleet(home, *words, **environ):
+    return call("fleet", *words, "--no-progress", **home.variables, OMP_NUM_THREADS="1", **environ)
+
+
+@pytest.mark.slow
+def test_eight_workers_come_from_one_spec_to_proven_environments(home, channel):
+    if not channel.torch:
+        pytest.skip("pip finds no CPU wheel of torch here")
+    report, spec = home.root / "report", home.spec(channel.url, torch="2.13.*", checks=["import_torch"])
+    way = ("--local", NODES, "--report", report, "--json", "--deadline", 200)
+    seen = envelope(fleet(home, "detect", *way))
+    assert (NODES, [NODES]) == (seen["data"]["counts"]["ok"], [each["count"] for each in seen["data"]["kinds"]])
+
+    planned = envelope(fleet(home, "plan", spec, "--report", report, "--json"))
+    groups = planned["data"]["groups"]
+    assert [("local-[1-8]", "2.13.0")] == [(each["nodes"], each["choice"]["torch"]) for each in groups]
+
+    made = envelope(fleet(home, "create", spec, *way))
+    assert (0, NODES) == (made["exit"], made["data"]["counts"]["ok"]), made
+    assert {"pass"} == {each["verdict"] for each in made["data"]["nodes"]}
+    assert NODES == len(list(report.glob("nodes/*/envs/demo/conda-meta")))
+    assert 1 == len(list(report.glob("packs/*.tar")))
+
+    verified = envelope(fleet(home, "verify", "demo", "--checks", "import_torch", *way))
+    assert {"pass"} == {each["verdict"] for each in verified["data"]["nodes"]}
+    assert [] == verified["data"]["drains"]
+    page = call("fleet", report, **home.variables).stdout
+    assert f"fleet create  {NODES} of {NODES} nodes ok" in page
+
+
+def test_what_fails_is_the_environments_fault_and_is_not_asked_twice(home, channel):
+    report, spec = home.root / "report", home.spec(channel.url)
+    way = ("--local", 2, "--report", report)
+    made = envelope(fleet(home, "create", spec, *way, "--json"))
+    assert (1, {"failed"}) == (made["exit"], {each["state"] for each in made["data"]["nodes"]})
+    assert [("local-[1-2]", "import_torch", "environment")] == [
+        (each["nodes"], each["check"], each["side"]) for each in made["data"]["faults"]
+    ]
+    assert [] == made["data"]["drains"]
+
+    files = [report / "create" / f"local-{at}.json" for at in (1, 2)]
+    written = [path.stat().st_mtime_ns for path in files]
+    lock = spec.with_name("demo.lock.yaml").read_text()
+    again = fleet(home, "create", spec, *way, COLUMNS="80")
+    assert written == [path.stat().st_mtime_ns for path in files]
+    assert lock == spec.with_name("demo.lock.yaml").read_text()
+    assert "fleet create  0 of 2 nodes ok" in again.stdout
+    assert "local-[1-2]: `import_torch`" in again.stdout
+    with (report / "create.csv").open() as file:
+        assert [("local-1", "failed"), ("local-2", "failed")] == [
+            (row["node"], row["state"]) for row in csv.DictReader(file)
+        ]
+
+
+def test_a_node_that_does_not_come_is_lost_and_the_others_are_told(home):
+    done = fleet(home, "detect", "--local", 1, "--expect", "local-[1-2]", "--deadline", 8, "--report", home.root / "r")
+    assert 3 == done.returncode
+    assert "1 of 2 nodes ok  1 lost" in done.stdout
+    assert "lost: no worker came for it" in done.stdout
+    assert "lost" == json.loads((home.root / "r/detect/local-2.json").read_text())["outcome"]["state"]
+
+
+def test_a_host_that_cannot_be_logged_in_to_is_lost_and_says_why(home):
+    """A stand-in for ssh runs what it is told here, on all hosts but one."""
+    ssh = home.root / "bin" / "ssh"
+    ssh.parent.mkdir()
+    ssh.write_text(
+        "#!/bin/sh\nwhile [ $1 = -o ]; do shift 2; done\nhost=$1; shift\n"
+        '[ $host = node2 ] && { echo "ssh: connect to host node2 port 22: No route to host" >&2; exit 255; }\n'
+        'exec sh -c "$*"\n'
+    )
+    ssh.chmod(0o755)
+    path = f"{ssh.parent}:{os.environ['PATH']}"
+    done = envelope(fleet(home, "detect", "--ssh", "node[1-3]", "--deadline", 60, "--json", PATH=path))
+    assert {"node1": "ok", "node2": "lost", "node3": "ok"} == {
+        each["node"]: each["state"] for each in done["data"]["nodes"]
+    }
+    assert ["ssh: connect to host node2 port 22: No route to host"] == [each["says"] for each in done["data"]["told"]]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("detect",), "which nodes to ask is not said"),
+        (("detect", "--local", 1, "--ssh", "a"), "`--local` and `--ssh` exclude each other"),
+        (("detect", "--ssh", "node[1-"), "`node[1-` is not a set of nodes"),
+        (("detect", "--scheduler", "tcp://127.0.0.1:9"), "the scheduler `tcp://127.0.0.1:9` does not answer"),
+        (("/nowhere",), "`/nowhere` holds no report of a fleet"),
+    ],
+)
+def test_what_cannot_be_asked_is_said_in_a_line(home, words, message):
+    done = fleet(home, *words)
+    assert done.returncode in (2, 3)
+    assert f"error: {message}" == done.stderr.splitlines()[0]
