@@ -11,8 +11,8 @@ from envforge.report.doctor import doctor_page, doctor_shape
 from envforge.report.github import answer_annotations
 from envforge.report.junit import doctor_junit
 from envforge.report.links import rules_page, speaks_links
-from envforge.report.sections import AREAS, sections
 from envforge.report.page import Line
+from envforge.report.sections import AREAS, sections
 from envforge.report.text import STYLES, console, show, wrap
 from report.test_text import shown
 

@@ -25,7 +25,7 @@ def speaks_links(stream: IO[str], environ: Mapping[str, str]) -> bool:
 
 @cache
 def documented() -> tuple[str, ...]:
-    """Give the addresses that the installed package names, as ``Documentation, https://...``; none where it has none."""
+    """Give the addresses that the installed package names, as ``Documentation, https:...``; none where it has none."""
     from importlib.metadata import PackageNotFoundError, metadata
 
     try:
