@@ -60,6 +60,16 @@ def test_an_environment_that_fails_its_checks_stays_and_is_not_told_as_proven(ho
     assert "failed" in call("list", **home.variables, COLUMNS="300").stdout
 
 
+def test_an_environment_is_verified_again_with_the_checks_of_its_spec(home, channel):
+    spec = home.spec(channel.url, checks=["build_facts", "numpy_bridge"])
+    home.create(spec)
+    for words, names in (((), ["build_facts", "numpy_bridge"]), (("--checks", "rng"), ["device_init", "rng"])):
+        again = envelope(call("verify", "demo", *words, "--json", **home.variables))
+        assert ["import_torch", *names] == [each["check"] for each in again["data"]["results"]]
+    asked = envelope(call("verify", "demo", "--json", **home.variables))["data"]["results"]
+    assert ["import_torch", "build_facts", "numpy_bridge"] == [each["check"] for each in asked]
+
+
 def test_the_lock_is_beside_the_spec_and_is_used_again(home, channel):
     spec = home.spec(channel.url)
     home.create(spec)

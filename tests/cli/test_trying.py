@@ -59,6 +59,13 @@ def test_a_failed_check_names_its_layer_and_the_next_candidate(home, channel):
     assert ["fail"] == [each["verified"]["verdict"] for each in home.listed()]
 
 
+def test_the_hint_repeats_the_sources_that_were_given(home, channel, tmp_path):
+    spec = home.spec(channel.url, torch=">=2.8,<2.13", channels=None)
+    document = envelope(home.create(spec, "--channel", channel.url, "--find-links", tmp_path, "--json"))
+    again = f"-n demo --channel {channel.url} --find-links {tmp_path} --try-next 1`"
+    assert again in document["errors"][-1]["hints"][-1]
+
+
 def test_the_next_candidates_are_taken_until_one_passes(home, broken, channel):
     if not channel.torch:
         pytest.skip("pip finds no CPU wheel of torch here")

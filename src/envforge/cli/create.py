@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from shlex import quote
 from typing import Annotated, Any
 
@@ -110,12 +112,26 @@ def create(
         timeout_s=timeout,
         proves=not no_verify,
     )
-    job = source.job(begun)
+    asked = {
+        "--channel": channel,
+        "--index-url": index_url,
+        "--find-links": find_links,
+        "--target": [target] if target else None,
+    }
+    job = replace(source.job(begun), asked=_repeated(asked))
     refuse_foreign(Place.at(job.prefix))
     footing = source.footing(job, locked=locked, frozen=frozen)
     if isinstance(footing, Made):
         return _no_way(job, footing)
     return _would_create(job, footing) if dry_run else _answer(job, make(job, footing, try_next))
+
+
+def _repeated(asked: Mapping[str, list[str] | None]) -> str:
+    """Write options as they were given, without credentials."""
+    from envforge.engines.places import without_credentials
+
+    given = [(option, without_credentials(each)) for option, words in asked.items() for each in words or ()]
+    return "".join(f" {option} {quote(each)}" for option, each in given)
 
 
 def _no_way(job: Job, made: Made) -> Answer:
@@ -175,7 +191,7 @@ def _advice(job: Job, done: Done) -> tuple[str, ...]:
     hints = [f"`envforge doctor {quote(str(job.prefix))}` looks for the cause"]
     if done.following:
         where = f"-n {job.prefix.name}" if job.prefix.parent == job.dirs.envs else f"-p {quote(str(job.prefix))}"
-        again = f"`envforge create {quote(str(job.spec_file))} {where} --try-next 1`"
+        again = f"`envforge create {quote(str(job.spec_file))} {where}{job.asked} --try-next 1`"
         hints.append(f"{again} would take {candidate_text(done.following)}")
     elif tried.failed and not tried.may_yield:
         hints.append("another build of torch would fail just the same, so none is offered")

@@ -23,7 +23,7 @@ from envforge.provision import Engines
 class Job:
     """What a command works on. ``machines`` are decided for; ``here`` is the one that this runs on.
 
-    ``proves``: what is made is checked here, where it can be.
+    ``proves``: what is made is checked here, where it can be. ``asked``: the options that a further call must repeat.
     """
 
     talk: Talk
@@ -40,6 +40,7 @@ class Job:
     offline: bool = False
     timeout_s: float | None = None
     proves: bool = True
+    asked: str = ""
 
     @property
     def engines(self) -> Engines:

@@ -9,7 +9,7 @@ from envforge.cli.footing import Footing
 from envforge.cli.job import Job
 from envforge.cli.locking import save_lock
 from envforge.cli.mending import mend_caches
-from envforge.cli.proving import is_proven, notes, prove
+from envforge.cli.proving import is_proven, notes, prove, words
 from envforge.cli.trying import Try, find_next, take_next, try_of
 from envforge.errors import EngineFailed
 from envforge.model import Candidate, Environment, value
@@ -112,6 +112,7 @@ def _provision(job: Job, footing: Footing) -> Environment:
             packages=job.packages,
             emit=emit,
             spec_origin=str(job.spec_file.absolute()),
+            checks=words(job.spec.checks),
             timeout_s=job.timeout_s,
         )
 

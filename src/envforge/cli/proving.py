@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
+from shlex import quote
+
 from envforge.cli.measuring import learn
 from envforge.cli.talk import Talk
 from envforge.errors import EnvforgeError
 from envforge.model import ABSENT, CheckResult, Driver, Environment, Machine, Section, SmokeReport, Spec
-from envforge.provision import store_report
+from envforge.provision import activated, activation, store_report
+from envforge.run import run
 from envforge.wire import digest
 
 Checks = str | tuple[str, ...]
 TIERS = ("quick", "standard", "deep")
+SCRIPTS_S = 30.0
+SHELLS = frozenset({"_", "PWD", "OLDPWD", "SHLVL"})
 EXITS = {"pass": 0, "fail": 1, "inconclusive": 3}
 
 
@@ -31,17 +38,42 @@ def prove(talk: Talk, environment: Environment, machine: Machine, spec: Spec, ti
             spec.checks,
             prefix=environment.prefix,
             expect=expectations(environment.section),
-            variables=environment.section.variables,
+            variables=variables_inside(environment),
             deadline_s=timeout_s,
             emit=emit,
         )
     learn(talk, environment.section, report, machine)
-    return keep_report(environment, report, machine, spec.checks)
+    return keep_report(talk, replace(environment, checks=words(spec.checks)), report, machine, spec.checks)
 
 
-def keep_report(environment: Environment, report: SmokeReport, machine: Machine, checks: Checks) -> Environment:
-    """Store a report with the environment, with what it was made on and which checks were asked for."""
-    return store_report(environment, report, f"{bench(machine)} {_words(checks)}")
+def variables_inside(environment: Environment) -> tuple[tuple[str, str], ...]:
+    """Give what being inside sets, scripts of its packages sourced: there alone compilers of the environment are found.
+
+    Without the scripts' part where they do not end, or fail.
+    """
+    active = activation(environment)
+    inside = activated(active, os.environ)
+    if active.scripts:
+        sourcing = "".join(f". {quote(str(script))}; " for script in active.scripts)
+        done = run(("bash", "-c", f"{{ {sourcing}}} >&2; env -0"), deadline_s=SCRIPTS_S, env=inside)
+        said = dict(each.split("=", 1) for each in done.stdout.split("\0") if "=" in each) if done.ok else {}
+        inside = {**inside, **said}
+    return tuple((name, text) for name, text in inside.items() if os.environ.get(name) != text and name not in SHELLS)
+
+
+def keep_report(
+    talk: Talk, environment: Environment, report: SmokeReport, machine: Machine, checks: Checks
+) -> Environment:
+    """Store a report with the environment, with what it was made on and which checks were asked for.
+
+    An environment that nothing can be written to (a mounted image, another user's) is proven all the same, for now.
+    """
+    on = f"{bench(machine)} {words(checks)}"
+    try:
+        return store_report(environment, report, on)
+    except OSError as error:
+        talk.warn(f"the report is not kept with the environment: {error.strerror}")
+        return replace(environment, verified=report, verified_on=on)
 
 
 def is_proven(environment: Environment, machine: Machine, spec: Spec) -> bool:
@@ -50,7 +82,7 @@ def is_proven(environment: Environment, machine: Machine, spec: Spec) -> bool:
     if done in TIERS and spec.checks in TIERS:
         covered = TIERS.index(done) >= TIERS.index(str(spec.checks))
     else:
-        covered = done == _words(spec.checks)
+        covered = done == words(spec.checks)
     return covered and passed_here(environment, machine)
 
 
@@ -68,7 +100,8 @@ def bench(machine: Machine) -> str:
     return digest((driver, machine.gpus is None, cards, machine.glibc))
 
 
-def _words(checks: Checks) -> str:
+def words(checks: Checks) -> str:
+    """Write what was asked for as one word: a tier, or names with commas."""
     return checks if isinstance(checks, str) else ",".join(checks)
 
 

@@ -14,7 +14,7 @@ from envforge.cli.fitting import cannot_run
 from envforge.cli.handing_on import hand_on
 from envforge.cli.measuring import learn
 from envforge.cli.overlays import facts_here
-from envforge.cli.proving import EXITS, NotProven, expectations, keep_report
+from envforge.cli.proving import EXITS, NotProven, expectations, keep_report, variables_inside
 from envforge.errors import UsageError
 from envforge.model import Environment, Machine, SmokeReport
 from envforge.report.shapes import verify_shape
@@ -32,7 +32,7 @@ Checks = Annotated[
         "--checks",
         envvar="ENVFORGE_CHECKS",
         metavar="TIER|NAMES",
-        help="quick, standard, deep, or names with commas; default: quick.",
+        help="quick, standard, deep, or names with commas; default: what the spec asked for, else quick.",
     ),
 ]
 Require = Annotated[
@@ -157,7 +157,7 @@ def _run(
 ) -> SmokeReport:
     from envforge.verify import verify as prove
 
-    wanted = _checks(checks)
+    wanted = _checks(checks or (environment.checks if environment else None))
     with talk.watching() as emit:
         report = prove(
             interpreter,
@@ -167,14 +167,14 @@ def _run(
             expect=expectations(environment.section) if environment else None,
             require=require,
             devices=devices,
-            variables=environment.section.variables if environment else (),
+            variables=variables_inside(environment) if environment else (),
             deadline_s=timeout_s,
             emit=emit,
         )
     if environment:
         learn(talk, environment.section, report, machine)
     if environment and devices is None and not _says_less(report, wanted, environment):
-        keep_report(environment, report, machine, wanted)
+        keep_report(talk, environment, report, machine, wanted)
     return report
 
 

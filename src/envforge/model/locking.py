@@ -105,7 +105,7 @@ class Environment:
     """A prefix that carries our marker, so it is whole. Dates are RFC 3339.
 
     ``lock_digest`` is that of the section's artefacts; ``verified`` the last report, ``verified_on`` the digest of
-    the hardware and the checks that it was made with; ``checks`` what its spec asked for (a tier, or names with commas).
+    the hardware and the checks that it was made with; ``checks`` what its spec asked for, a tier or names with commas.
     """
 
     name: str

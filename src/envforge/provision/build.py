@@ -38,7 +38,7 @@ def section_digest(section: Section) -> str:
     return digest((artefacts, base, section.variables, *([scripts] if scripts else ())))
 
 
-def provision(
+def provision(  # noqa: PLR0913
     lock: Lock,
     section: Section,
     prefix: Path,
@@ -47,10 +47,12 @@ def provision(
     packages: Path,
     emit: Emit,
     spec_origin: str = "",
+    checks: str = "",
     timeout_s: float | None = None,
 ) -> Environment:
     """Make the environment of this section at ``prefix``, or leave everything as it was.
 
+    ``checks`` is what the spec wants the environment to be verified with, kept for later.
     ``packages`` is the conda engine's package cache, whose disk is looked at before anything starts.
     Does nothing when it stands there already, clean. An older environment of ours is replaced in one step and kept
     as the previous generation. Raises UsageError for a prefix that is not ours, DiskFailed before anything starts
@@ -63,13 +65,13 @@ def provision(
     try:
         check_room(measure_room(section, place, packages), section)
         with claim(place, timeout_s=timeout_s, emit=emit):
-            return _provision(lock, section, place, engines, emit, spec_origin)
+            return _provision(lock, section, place, engines, emit, (spec_origin, checks))
     except OSError as error:
         raise disk_error(error, place.prefix) from error
 
 
 def _provision(
-    lock: Lock, section: Section, place: Place, engines: Engines, emit: Emit, spec_origin: str
+    lock: Lock, section: Section, place: Place, engines: Engines, emit: Emit, told: tuple[str, str]
 ) -> Environment:
     sweep(place)
     refuse_foreign(place)
@@ -80,7 +82,7 @@ def _provision(
         _fill(section, stage, place.prefix, engines, emit)
         _check_content(section, stage)
         _write_variables(section, stage)
-        write_marker(stage, _marker(lock, section, stage, place, engines, spec_origin, created))
+        write_marker(stage, _marker(lock, section, stage, place, engines, told, created))
         swap(stage, place)
     made = read_environment(place.prefix)
     if made is None:
@@ -138,8 +140,9 @@ def _write_variables(section: Section, stage: Path) -> None:
 
 
 def _marker(
-    lock: Lock, section: Section, stage: Path, place: Place, engines: Engines, spec_origin: str, created: str
+    lock: Lock, section: Section, stage: Path, place: Place, engines: Engines, told: tuple[str, str], created: str
 ) -> Marker:
+    spec_origin, checks = told
     kinds = {each.kind for each in section.artefacts}
     names = [engine.name for kind, engine in (("conda", engines.conda), ("wheel", engines.wheels)) if kind in kinds]
     return Marker(
@@ -154,4 +157,5 @@ def _marker(
         download_bytes=sum(each.size_bytes or 0 for each in section.artefacts),
         distributions=distributions(stage),
         section=section,
+        checks=checks,
     )

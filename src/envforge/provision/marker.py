@@ -37,15 +37,17 @@ class Marker:
     download_bytes: int
     distributions: tuple[str, ...]
     section: Section
+    checks: str = ""
 
 
 @value
 class Verified:
-    """The last smoke report of an environment, and the digest of what it was made on."""
+    """The last smoke report of an environment, what it was made on, and which checks the spec asked for by then."""
 
     on: str
     lock_digest: str
     report: SmokeReport
+    checks: str = ""
 
 
 def write_marker(folder: Path, marker: Marker) -> None:
@@ -96,6 +98,7 @@ def _environment(marker: Marker, prefix: Path, python: Path) -> Environment:
         spec_origin=marker.spec_origin,
         engine=marker.engine,
         created=marker.created,
+        checks=marker.checks,
     )
 
 
@@ -107,12 +110,13 @@ def _with_report(environment: Environment) -> Environment:
         return environment
     if verified.lock_digest != environment.lock_digest:
         return environment
-    return replace(environment, verified=verified.report, verified_on=verified.on)
+    checks = verified.checks or environment.checks
+    return replace(environment, verified=verified.report, verified_on=verified.on, checks=checks)
 
 
 def store_report(environment: Environment, report: SmokeReport, on: str) -> Environment:
     """Keep a smoke report beside the marker. ``on`` is the digest of the hardware and the checks it was made with."""
-    verified = Verified(on=on, lock_digest=environment.lock_digest, report=report)
+    verified = Verified(on=on, lock_digest=environment.lock_digest, report=report, checks=environment.checks)
     write_whole(environment.prefix / VERIFIED, to_json(verified) + "\n")
     return replace(environment, verified=report, verified_on=on)
 

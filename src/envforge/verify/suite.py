@@ -18,6 +18,7 @@ from envforge.verify.judge import judge
 from envforge.verify.registry import Check, floors, required, select
 
 PLAIN_KINDS = ("cpu", "mps")
+IN_BUS_ORDER = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}
 
 
 def verify(  # noqa: PLR0913
@@ -124,8 +125,8 @@ class _Suite:
     def __init__(self, python: Path, order: dict[str, Any], emit: Emit) -> None:
         self.python, self.order, self.emit = python, order, emit
         self.environ: dict[str, str] = {"OMP_NUM_THREADS": "1"}
-        if "CUDA_DEVICE_ORDER" not in os.environ:
-            self.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"
+        if not {"CUDA_DEVICE_ORDER", "CUDA_VISIBLE_DEVICES"}.intersection(os.environ):
+            self.environ |= IN_BUS_ORDER
         self.required: frozenset[str] = frozenset()
         self.until = float("inf")
         self.results: list[CheckResult] = []
@@ -147,10 +148,12 @@ class _Suite:
         others = others or ([] if devices else self._further(leader))
         per_device = tuple(check for check in rest if check.scope == "device")
         self._at_once(others, importing, per_device)
-        usable = self._usable()
+        usable, cards = self._usable(), [device for device in devices or () if device not in PLAIN_KINDS]
+        together = replace(leader.target, env=self._seeing(",".join(map(_index, cards)))) if cards else leader.target
         for check in rest:
             if check.scope in ("alone", "group"):
-                self._on_its_own(check, leader, importing, usable)
+                target = together if check.scope == "group" else leader.target
+                self._on_its_own(check, leader, target, importing, usable)
 
     def take(self, result: CheckResult) -> None:
         """Keep a result; a skip of a required check is a failure, and a rate is held against the data sheet."""
@@ -166,7 +169,11 @@ class _Suite:
             return Target(label=None, device="auto", env=self.environ)
         if device in PLAIN_KINDS:
             return Target(label=device, device=device, env=self.environ)
-        return Target(label=_label(device), device="cuda", env={**self.environ, "CUDA_VISIBLE_DEVICES": _index(device)})
+        return Target(label=_label(device), device="cuda", env=self._seeing(_index(device)))
+
+    def _seeing(self, devices: str) -> dict[str, str]:
+        """Give the environment of a worker that sees these GPUs only; an index counts as NVML counts."""
+        return {**IN_BUS_ORDER, **self.environ, "CUDA_VISIBLE_DEVICES": devices}
 
     def _follow(self, target: Target, importing: Check, checks: tuple[Check, ...], sink: Sink) -> Follower:
         follower = Follower(self.python, target, self.order, sink, self.until)
@@ -198,7 +205,7 @@ class _Suite:
                 each.abandon()
             raise
 
-    def _on_its_own(self, check: Check, leader: Follower, importing: Check, usable: bool) -> None:
+    def _on_its_own(self, check: Check, leader: Follower, target: Target, importing: Check, usable: bool) -> None:
         """Run one check in a fresh worker; what is certain to be skipped is not started."""
         kinds, kind = check.needs.get("kinds"), leader.device.get("kind")
         if not usable or (kinds and kind not in kinds):
@@ -207,7 +214,7 @@ class _Suite:
                 CheckResult(check=check.name, device=leader.label, outcome="skip", took_s=0.0, code=code, detail=text)
             )
             return
-        self._follow(leader.target, importing, (check,), _without_good_imports(self.take))
+        self._follow(target, importing, (check,), _without_good_imports(self.take))
 
     def _usable(self) -> bool:
         return any(result.check == "device_init" and result.outcome == "pass" for result in self.results)

@@ -10,9 +10,10 @@ import time
 import traceback
 from importlib import import_module
 
-from envforge_smoke import device, needs, outcomes, start
+from envforge_smoke import device, driver, needs, outcomes, start
 from envforge_smoke.events import Pipe
 
+PTX_PATIENCE = 10
 POISONED = 75  # exit code: the CUDA context is unusable, replace me
 
 
@@ -33,18 +34,19 @@ def main(fd):
 def _work(torch, order, pipe):
     bench = device.Bench(torch, order)
     _say_hello(bench, pipe)
-    usable = True
+    usable, patience = True, 1
     for check in order["checks"]:
         if not usable and check["scope"] != "host":
             pipe.send("result", **_plain(check, "skip", "S_NO_DEVICE", "the device could not be used"))
             continue
-        pipe.send("start", check=check["name"], limit_s=check["limit_s"])
+        pipe.send("start", check=check["name"], limit_s=check["limit_s"] * patience)
         result = run_check(bench, check)
         result["kind"] = None if check["scope"] == "host" else bench.known_kind
         lost = _context_lost(bench, check, result)
         pipe.send("result", **result)
         if check["name"] == "device_init":
             usable = result["outcome"] == "pass"
+            patience = PTX_PATIENCE if usable and _only_ptx(bench) else 1
             _say_device(bench, pipe, usable)
         elif lost:
             return POISONED
@@ -103,6 +105,13 @@ def _context_lost(bench, check, result):
         result["measured"]["context_lost"] = True
         return True
     return False
+
+
+def _only_ptx(bench):
+    """Say whether the driver must compile every kernel when it is first called."""
+    if bench.known_kind != "cuda" or bench.hip:
+        return False
+    return driver.arch_verdict(bench.capability, bench.torch.cuda.get_arch_list())[0] == "ptx"
 
 
 def _say_hello(bench, pipe):
