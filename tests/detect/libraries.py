@@ -10,6 +10,7 @@ NVML = r"""
 static int is(const char *what) { const char *how = getenv("FAKE_NVML"); return how && !strcmp(how, what); }
 int nvmlInitWithFlags(unsigned flags) {
     if (is("hang")) pause();
+    for (int step = 0; is("endless") || (is("slow") && step < 15); step++) usleep(100000);
     if (is("abort")) { puts("munmap_chunk(): invalid pointer"); fflush(stdout); abort(); }
     return is("mismatch") ? 18 : 0;
 }
@@ -62,7 +63,7 @@ import json, os, sys, time
 from envforge.detect import assemble, record, take_readings
 from envforge.wire import to_plain
 began = time.monotonic()
-readings = take_readings(os.environ, deadline_s=float(sys.argv[1]))
+readings = take_readings(os.environ, deadline_s=float(sys.argv[1]), patience_s=float(sys.argv[2]))
 took_s = time.monotonic() - began
 machine = {key: item for key, item in to_plain(assemble(readings, "m")).items() if key != "readings"}
 print(json.dumps({"recording": record(readings), "machine": machine, "took_s": took_s}))

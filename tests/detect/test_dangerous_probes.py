@@ -30,10 +30,10 @@ def only_cuda(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def ask(folder: Path, deadline_s: float = 5, **variables: str) -> dict[str, Any]:
+def ask(folder: Path, deadline_s: float = 5, patience_s: float = 6, **variables: str) -> dict[str, Any]:
     environ = {name: text for name, text in os.environ.items() if not name.startswith("CUDA_")}
     environ |= {"LD_LIBRARY_PATH": str(folder), **variables}
-    command = [sys.executable, "-c", ASK, str(deadline_s)]
+    command = [sys.executable, "-c", ASK, str(deadline_s), str(patience_s)]
     done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True, timeout=60)
     return json.loads(done.stdout)
 
@@ -52,9 +52,20 @@ def test_the_library_that_the_loader_took_is_told(libraries: Path):
 def test_a_hang_is_an_answer_within_the_deadline(libraries: Path):
     told = ask(libraries, 0.5, FAKE_NVML="hang", FAKE_CUDA="hang")
     assert told["took_s"] < 2
-    hung = "the probe hung and was ended at its deadline"
+    hung = "the probe hung (state S) and was ended at its deadline"
     assert {name: told["recording"]["errors"].get(name) for name in ("nvml", "cuda")} == {"nvml": hung, "cuda": hung}
     assert told["machine"]["cuda_version"] == "12.4"
+
+
+def test_a_slow_start_is_waited_for(libraries: Path):
+    told = ask(libraries, 0.5, FAKE_NVML="slow")
+    assert (2, None) == (len(told["recording"]["nvml"]["devices"]), told["recording"].get("errors"))
+
+
+def test_what_is_slow_for_ever_is_ended_and_not_called_a_hang(libraries: Path):
+    told = ask(libraries, 0.5, patience_s=1.5, FAKE_NVML="endless")
+    assert told["took_s"] < 3
+    assert "still at work (state S) after" in told["recording"]["errors"]["nvml"]
 
 
 def test_what_came_before_a_hang_is_kept(libraries: Path):

@@ -68,6 +68,7 @@ CHILDREN: Mapping[str, tuple[str, ...]] = {
     "ldconfig": ("ldconfig",),
     "toolchain": ("toolchain",),
 }
+DRIVERS = ("nvml", "cuda", "cuda-bare")  # slow to start where many GPUs have no persistence mode
 MACHINE_SOURCES = (
     *(
         "platform",
@@ -92,19 +93,22 @@ def take_readings(
     *,
     root: Path = Path("/"),
     deadline_s: float = 2.5,
+    patience_s: float = 6.0,
 ) -> tuple[Reading, ...]:
     """Read the host, or only some keys of it; ``root`` is the directory that stands for it.
 
     `MACHINE_SOURCES` are those that `assemble` looks at; the others are for recordings and for the doctor.
 
-    Takes at most about ``deadline_s`` and half a second, whatever hangs. Never raises for what the host is like.
+    Takes at most about ``deadline_s`` and half a second, whatever hangs; a driver that is slow to start, and still
+    gets somewhere, has ``patience_s``. Never raises for what the host is like.
     """
     host = Host(root=root, environ=environ, deadline_s=deadline_s)
     wanted = SOURCES if only is None else only
     children = {name: Child(work) for name, work in _works(host) if set(CHILDREN[name]) & set(wanted)}
     try:
         files = [_read(name, look, host) for name, look in FILES.items() if name in wanted]
-        told = {name: child.told(deadline_s) for name, child in children.items()}
+        patience = dict.fromkeys(DRIVERS, patience_s)
+        told = {name: child.told(deadline_s, patience_s=patience.get(name, 0.0)) for name, child in children.items()}
     finally:
         for child in children.values():
             child.end()
@@ -166,14 +170,17 @@ def _asked(told: Mapping[str, Told], host: Host) -> Iterator[Reading]:
 
 
 def _reading(name: str, found: Any, told: Told) -> Reading:
-    error = None
-    if told.error is not None:
-        hung = isinstance(told.error.__cause__, TimeoutError)
-        error = "the probe hung and was ended at its deadline" if hung else _how(told.error)
+    error = None if told.error is None else _how(told.error, told)
     return Reading(source=name, value=found, error=error, took_s=told.took_s)
 
 
-def _how(error: BaseException) -> str:
+def _how(error: BaseException, told: Told) -> str:
+    """Say what was seen: a hang is a probe that gets nowhere, a slow one was at work until it was ended."""
+    if isinstance(error.__cause__, TimeoutError):
+        state = f" (state {told.pulse.state})" if told.pulse and told.pulse.state else ""
+        if told.pulse and told.pulse.moves:
+            return f"the probe was still at work{state} after {told.took_s:.1f} s and was ended: slow, or it hangs"
+        return f"the probe hung{state} and was ended at its deadline"
     if isinstance(error, EngineFailed):
         return str(error).replace("the worker", "the probe")
     return f"{type(error).__name__}: {error}"

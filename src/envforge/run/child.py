@@ -17,9 +17,11 @@ from typing import IO, Any, TypeVar
 
 from envforge.errors import EngineFailed
 from envforge.model import value
+from envforge.run.pulse import Pulse, feel
 
 _T = TypeVar("_T")
 GRACE_S = 2.0
+STEP_S = 0.25
 PR_SET_PDEATHSIG = 1
 
 
@@ -41,12 +43,13 @@ def in_child(
 
 @value
 class Told:
-    """What a child said before it ended: what it sent, its result, and why there is none."""
+    """What a child said before it ended: what it sent, its result, why there is none, and its last pulse then."""
 
     sent: tuple[Any, ...]
     result: Any
     error: BaseException | None
     took_s: float
+    pulse: Pulse | None = None
 
 
 class Child:
@@ -89,15 +92,40 @@ class Child:
         except EOFError:
             raise EngineFailed(f"the worker died ({_how_it_ended(self._pid)})") from None
 
-    def told(self, deadline_s: float, *, grace_s: float = 0.2) -> Told:
-        """Wait likewise, and give all that was said; a hang or a death is an answer, not an exception."""
+    def told(self, deadline_s: float, *, patience_s: float = 0.0, grace_s: float = 0.2) -> Told:
+        """Wait likewise, and give all that was said; a hang or a death is an answer, not an exception.
+
+        A child that still gets somewhere at its deadline is slow, not hung: it has until ``patience_s`` after its
+        start, as long as it moves.
+        """
         sent: list[Any] = []
-        result, failed = None, None
+        result, failed, pulse = None, None, None
+        end, last = self._began + deadline_s, self._began + max(deadline_s, patience_s)
         try:
-            result = self.result(deadline_s, sent.append, grace_s=grace_s)
+            while True:
+                if not self._speaks(end):
+                    pulse = feel(self._pid, pulse)
+                    if end >= last or pulse.moves is False:
+                        raise EngineFailed("the worker passed its deadline") from TimeoutError()
+                    end = min(end + STEP_S, last)
+                    continue
+                kind, payload = self.hear(last)
+                if kind == "result":
+                    result, pulse = payload, None
+                    break
+                if kind != "event":
+                    raise payload
+                sent.append(payload)
         except Exception as error:
             failed = error
-        return Told(sent=tuple(sent), result=result, error=failed, took_s=time.monotonic() - self._began)
+        finally:
+            self.end(grace_s)
+        took_s = time.monotonic() - self._began
+        return Told(sent=tuple(sent), result=result, error=failed, took_s=took_s, pulse=pulse)
+
+    def _speaks(self, end: float) -> bool:
+        """Wait for a word until ``end`` (monotonic); the pipe's end counts as one."""
+        return self._pipe.closed or bool(select.select([self._pipe], [], [], max(0.0, end - time.monotonic()))[0])
 
     def end(self, grace_s: float = 0.2) -> None:
         """Kill the child, if it is still there."""
