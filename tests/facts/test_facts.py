@@ -267,7 +267,17 @@ def test_the_abi_of_wheels_changed_with_2_7(facts):
     builds = facts.builds("linux-64")
     abis = [facts.cxx11_abi(only(builds, torch=torch, source="pypi")) for torch in ("2.6.0", "2.7.0")]
     conda = only(builds, torch="2.13.0", source="conda-forge", variant="cuda130")
-    assert (abis, facts.cxx11_abi(conda)) == ([False, True], None)
+    assert (abis, facts.cxx11_abi(conda)) == ([False, True], True)
+    old = next(each for each in builds if each.source.endswith("/pytorch"))
+    assert facts.cxx11_abi(old) is False
+
+
+def test_an_extension_is_named_by_abi_too(facts):
+    wheel = only(facts.builds("linux-64"), torch="2.6.0", source="pypi")
+    found = facts.companions.extension_url("flash_attn", wheel, "3.12", cxx11_abi=facts.cxx11_abi(wheel))
+    assert found.endswith("/v2.8.3.post1/flash_attn-2.8.3.post1+cu12torch2.6cxx11abiFALSE-cp312-cp312-linux_x86_64.whl")
+    assert facts.companions.extension_url("flash_attn", wheel, "3.14", cxx11_abi=False) is None
+    assert facts.companions.extension_url("xformers", wheel, "3.12", cxx11_abi=False) is None
 
 
 def test_releases_and_pythons_have_their_days(facts):

@@ -115,8 +115,11 @@ def _build(plain: Joined) -> Build:
     )
 
 
-def wheel_abi(torch: Part, build: Build) -> bool | None:
-    """Tell whether a wheel was built with the new C++ ABI; None where no row covers it."""
+def abi_of(torch: Part, build: Build) -> bool | None:
+    """Tell whether a build for Linux has the new C++ ABI; None where no row covers it."""
+    if build.kind == "conda":
+        row = next((each for each in rows(torch, "abis") if each["of"] == build.source), None)
+        return bool(row["cxx11_abi"]) if row else None
     row = {"torch": str(build.torch), "on": build.subdir, "variant": build.variant}
     floor = next((each for each in rows(torch, "floors") if _covers(each, row)), None)
     return bool(floor["cxx11_abi"]) if floor else None

@@ -9,6 +9,7 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from envforge.facts.builds import CONDA_CHANNEL
 from envforge.facts.drivers import where_of
 from envforge.facts.reading import Part, Row, rows
 from envforge.model import Build, ComputeCapability, Dotted
@@ -64,9 +65,10 @@ class Companions:
         """Tell whether a companion exists for a build of torch and a Python; None when that is not known.
 
         Of conda packages only the absence of any paired version is known. An extension (flash-attn) is one wheel per
-        torch, CUDA, Python and C++ ABI; a companion that the default index has for one CUDA serves no other family.
+        torch, CUDA, Python and C++ ABI, and there is none for the old conda channel; a companion that the default index
+        has for one CUDA serves no other family.
         """
-        if build.sass == () and self.is_extension(name):
+        if self.is_extension(name) and (build.sass == () or build.source == CONDA_CHANNEL):
             return False
         if build.kind == "wheel" and (made := self._made_for(name, build, python)) is not None:
             return made
@@ -125,6 +127,26 @@ class Companions:
         table = [row for row in rows(self._parts["companions"], "extensions") if row["name"] == name]
         found = [row["versions"].split() for row in table if _built(row, torch, cuda, python, subdir)]
         return tuple(version for versions in found for version in versions) if table else None
+
+    def extension_url(self, name: str, build: Build, python: str, *, cxx11_abi: bool) -> str | None:
+        """Give the URL of an extension's newest wheel for just this torch, CUDA, Python and ABI; None if unknown."""
+        name, torch = canonicalize_name(name), build.torch
+        known = (row for row in rows(self._parts["companions"], "published") if row["name"] == name)
+        published = next((row for row in known if row["on"] == build.subdir), None)
+        table = [row for row in rows(self._parts["companions"], "extensions") if row["name"] == name]
+        if published is None or build.cuda is None:
+            return None
+        made = [row for row in table if _built(row, torch, build.cuda, python, build.subdir)]
+        if not made:
+            return None
+        words = (str(build.cuda.major), f"{build.cuda.major}.{build.cuda.minor}")
+        return str(published["url"]).format(
+            version=made[-1]["versions"].split()[-1],
+            cuda=next(word for word in made[-1]["cuda"].split() if word in words).replace(".", ""),
+            torch=f"{torch.major}.{torch.minor}",
+            abi=str(cxx11_abi).upper(),
+            python=f"cp{python.replace('.', '')}",
+        )
 
     def extension_floor(self, name: str, build: Build, python: str) -> tuple[ComputeCapability, str] | None:
         """Give the least compute capability of an extension's releases for a build, and its source; None if unknown.

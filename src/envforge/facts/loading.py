@@ -11,7 +11,7 @@ from typing import Any
 
 from packaging.version import Version
 
-from envforge.facts.builds import builds_of, wheel_abi
+from envforge.facts.builds import abi_of, builds_of
 from envforge.facts.cards import Cards
 from envforge.facts.companions import Companions
 from envforge.facts.drivers import Drivers, python_of, where_of
@@ -149,8 +149,8 @@ class Facts:
         return None
 
     def cxx11_abi(self, build: Build) -> bool | None:
-        """Tell whether a Linux wheel was built with the new C++ ABI; conda builds say nothing here."""
-        return wheel_abi(self._parts["torch"], build) if build.kind == "wheel" else None
+        """Tell whether a build for Linux has the new C++ ABI, which its extensions must share; None where unknown."""
+        return abi_of(self._parts["torch"], build)
 
     def python(self, minor: str) -> PythonMinor | None:
         """Give what is known of a minor of CPython, ``3.12``."""

@@ -10,6 +10,12 @@ from envforge.foreign.variants import page_of
 from envforge.plan import OLD_CHANNEL, OLD_CHANNEL_PARTNER
 
 ANACONDA = frozenset({"defaults", "anaconda", "main", "r", "msys2", "free", "pro"})
+_ANACONDAS = re.compile(r"https?://(?:repo\.anaconda\.com/|repo\.continuum\.io/|[^/]+/(?:.*/)?anaconda/pkgs/)")
+_MIRRORS = re.compile(
+    r"https?://(?:pypi\.(?:tuna\.tsinghua|mirrors\.ustc)\.edu\.cn|pypi\.douban\.com"
+    r"|mirrors?\.(?:aliyun\.com|cloud\.tencent\.com|(?:tuna\.tsinghua|ustc|bfsu|nju|sjtug\.sjtu|hit|zju|pku)\.edu\.cn)"
+    r"|repo\.huaweicloud\.com)/(?:.*/)?simple/?$"
+)
 _PUBLIC_HOSTS = re.compile(
     r"https?://(?:conda\.anaconda\.org|(?:repo\.)?prefix\.dev|[^/]+/(?:.*/)?anaconda/cloud)/(.+?)/?$"
 )
@@ -17,7 +23,7 @@ _PUBLIC_HOSTS = re.compile(
 
 def channel_name(channel: str) -> str | None:
     """Give a channel's short name or URL, the old PyTorch channel by its URL; None for Anaconda's own defaults."""
-    if re.match(r"https?://repo\.anaconda\.com/", channel):
+    if _ANACONDAS.match(channel):
         return None
     match = _PUBLIC_HOSTS.match(channel)
     name = match[1] if match else channel.rstrip("/")
@@ -47,12 +53,24 @@ def channel_remarks(foreign: Foreign) -> Iterator[Remark]:
         )
 
 
+def index_name(url: str) -> str:
+    """Give ``pypi`` for the public index, else the URL without the slash at its end."""
+    from pypi_simple import PYPI_SIMPLE_ENDPOINT
+
+    plain = url.rstrip("/")
+    return "pypi" if plain == PYPI_SIMPLE_ENDPOINT.rstrip("/") else plain
+
+
+def source_name(url: str) -> str:
+    """Give the source that an index is: a mirror of the public one has what facts say of ``pypi``."""
+    return "pypi" if _MIRRORS.match(url) else index_name(url)
+
+
 def spec_indexes(foreign: Foreign, tied: Iterable[str]) -> tuple[str, ...]:
     """Give the wheel indexes that are not torch's own, as uv orders them: extra ones before the default."""
     found = (*tied, *foreign.indexes, foreign.default_index or "pypi")
-    kept = tuple(
-        dict.fromkeys(each.rstrip("/") for each in found if page_of(each) is None and not each.endswith(".whl"))
-    )
+    own = (each for each in found if page_of(each) is None and not each.endswith(".whl"))
+    kept = tuple(dict.fromkeys(each if each == "pypi" else index_name(each) for each in own))
     return kept or ("pypi",)
 
 

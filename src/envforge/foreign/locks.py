@@ -100,7 +100,7 @@ def _pixi_environment(
 def _foreign(
     root: Node, packages: Iterable[Wanted], needed: set[str], channels: tuple[str, ...], here: str, others: list[str]
 ) -> Foreign:
-    found = list(packages)
+    found = [_without_build(each) if here.startswith("osx") else each for each in packages]
     kept = tuple(each for each in found if each.name in KEPT or each.name.replace("_", "-") not in needed)
     left = [Remark(text=f"{len(found) - len(kept)} packages that others need are solved anew", where=root.origin)]
     if others:
@@ -141,6 +141,11 @@ def _conda(name: str, version: str, build: str, channel: str | None, where: str)
             kind="conda", name=name, text=name, version=f"=={version}", build=build, channel=channel, where=where
         )
     return Wanted(kind="conda", name=name, text=f"{name} >={version}", version=f">={version}", where=where)
+
+
+def _without_build(wanted: Wanted) -> Wanted:
+    """Forget the build of a package for macOS: that it is for the CPU says nothing of what Linux should have."""
+    return replace(wanted, build="")
 
 
 def _wheel(name: str, version: str, where: str) -> Wanted:

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from envforge.errors import SpecError, UsageError
 from envforge.facts import Facts
 from envforge.foreign.conda_env import read_environment
+from envforge.foreign.conda_lists import is_list, read_list
 from envforge.foreign.locks import read_lock
 from envforge.foreign.nouns import Foreign, Imported
 from envforge.foreign.pixi import read_pixi
@@ -18,6 +19,14 @@ from envforge.foreign.translate import translate
 from envforge.spec import parse_spec, write_spec
 
 KINDS = ("environment.yml", "requirements.txt", "pyproject.toml", "pixi.toml", "conda-lock.yml", "pixi.lock")
+MADE_OF = {
+    "uv.lock": "import the `pyproject.toml` that it was made of",
+    "poetry.lock": "import the `pyproject.toml` that it was made of",
+    "pdm.lock": "import the `pyproject.toml` that it was made of",
+    "pylock.toml": "import the `pyproject.toml` or `requirements.txt` that it was made of",
+    "pipfile.lock": "write a `requirements.txt` with `pipenv requirements`",
+    "pipfile": "write a `requirements.txt` with `pipenv requirements`",
+}
 ReadText = Callable[[str], str]
 
 
@@ -49,7 +58,11 @@ def _read(text: str, origin: str, read_text: ReadText, environment: str | None, 
     name = PurePath(origin).name.lower()
     if extras and name != "pyproject.toml":
         raise UsageError("`--extra` is for a `pyproject.toml`", (origin,))
+    if name in MADE_OF:
+        raise UsageError(f"`{PurePath(origin).name}` is of no kind that can be imported", (origin,), (MADE_OF[name],))
     listed = _included(origin, read_text)
+    if is_list(text):
+        return read_list(text, origin)
     if name == "pyproject.toml":
         return read_pyproject(text, origin, environment, extras)
     if name.endswith(".toml"):

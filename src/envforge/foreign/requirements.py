@@ -6,6 +6,7 @@ import re
 import shlex
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from itertools import takewhile
 from pathlib import PurePath
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -31,6 +32,9 @@ OPTIONS = {
     "--constraint": "limit",
 }
 QUIET = frozenset({"--prefer-binary", "--require-hashes", "--no-cache-dir", "--upgrade", "-U"})
+OF_ONE = re.compile(r"--(hash|config-settings?|global-option|install-option)\b")
+LOCAL = re.compile(r"(\.{0,2}/|\.{1,2}(\[[^\]]*\])?\s*$|~/|file:|[\w.-]+/[^@]*$)")
+VERSIONED = re.compile(r"(git|hg|svn|bzr)\+")
 
 
 def read_requirements(text: str, origin: str, listed: Listed) -> Foreign:
@@ -78,17 +82,23 @@ class _Reading:
 
     def line(self, line: str, where: str) -> None:
         """Take in one line: a requirement, or an option."""
-        if line.startswith("-"):
-            self._options(line, where)
-        elif found := wheel_of(line, where):
+        bare, *options = re.split(r"(?:^|\s+)(?=--?[A-Za-z])", line, maxsplit=1)
+        if options and not OF_ONE.match(options[0]):
+            self._options(options[0], where)
+        if bare:
+            self._package(bare.strip(), where)
+
+    def _package(self, line: str, where: str) -> None:
+        if found := wheel_of(line, where):
             self._wanted.append(found)
+        elif VERSIONED.match(line):
+            self._leave(f"`{line}` has no hash to lock: install it afterwards", where)
+        elif LOCAL.match(line):
+            self._leave(f"`{line}` is a local project: install it afterwards", where)
         elif "://" in line.partition(" ")[0] and "@" not in line.partition("://")[0]:
             self._leave(f"`{line}` names no package", where)
-        elif re.match(r"(\.{0,2}/|\.$|~/|[\w.-]+/[^@]*$)", line):
-            self._leave(f"`{line}` is a local project: install it afterwards", where)
         else:
-            bare = re.sub(r"\s+--(hash|config-settings|global-option)[= ].*$", "", line)
-            self._wanted.append(wheel_package(bare, where))
+            self._wanted.append(wheel_package(line, where))
 
     def _options(self, line: str, where: str) -> None:
         try:
@@ -105,8 +115,9 @@ class _Reading:
         short = option[:2] if option[:2] in OPTIONS and not option.startswith("--") else option
         what = OPTIONS.get(short)
         if what is None:
-            self._leave(_why_left([option, *words]), where)
-            words.clear()
+            values = list(takewhile(lambda word: not word.startswith("-"), words))
+            del words[: len(values)]
+            self._leave(_why_left([option, *values]), where)
             return
         told = option[2:] if short != option else words.pop(0) if words else ""
         if not told:
@@ -155,6 +166,8 @@ class _Reading:
 
 def _why_left(words: list[str]) -> str:
     said = " ".join(words)
+    if words[0] == "--pre":
+        return "`--pre` is not carried: a final release is taken where one serves"
     if words[0] not in {"-e", "--editable"}:
         return f"`{said}` has no counterpart"
     return f"`{said}` {'has no hash to lock' if '://' in said else 'is a local project'}: install it afterwards"

@@ -7,16 +7,16 @@ from collections.abc import Iterable, Iterator
 from functools import reduce
 from typing import Literal
 
-from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
 from envforge.errors import SpecError
 from envforge.facts import Facts
-from envforge.foreign.channels import channel_name, known_channels
+from envforge.foreign.channels import channel_name, known_channels, source_name
 from envforge.foreign.nouns import Foreign, Remark, Wanted
-from envforge.foreign.variants import Cuda, of_build, of_tag, page_of, wants_cuda
-from envforge.foreign.versions import from_conda, from_pep440
-from envforge.foreign.wheel_markers import holds_on_linux
+from envforge.foreign.pairs import COMPANIONS, PLATFORM, extensions, meant, pairs
+from envforge.foreign.variants import Cuda, of_build, of_tag, other_vendor, page_of, wants_cuda
+from envforge.foreign.versions import version_of
+from envforge.foreign.wheel_markers import here
 from envforge.model import value
 from envforge.plan import OLD_CHANNEL
 
@@ -24,18 +24,21 @@ CONDA_TORCH = frozenset({"pytorch", "pytorch-gpu", "pytorch-cpu"})
 CPU_ONLY = frozenset({"cpuonly", "pytorch-cpu"})
 OLD_CHANNELS_OWN = frozenset({"pytorch-cuda", "cpuonly"})
 TOOLKITS = frozenset({"cuda-toolkit", "cudatoolkit-dev", "cuda-nvcc", "cuda-compiler", "cuda", "cuda-libraries-dev"})
+_NOT_NVIDIA = "`{}` asks for builds for `{}`: envforge chooses among those for NVIDIA GPUs and for the CPU"
 CUDA_NAMES = frozenset({"pytorch-cuda", "cudatoolkit", "cuda-version"})
-COMPANIONS = ("torchvision", "torchaudio")
-PLATFORM = "linux-64"
 
 
 @value
 class Says:
-    """Something in the file that says which CUDA: a specifier, ``none``, or None for any that is not the CPU."""
+    """Something in the file that says which CUDA: a specifier, ``none``, or None for any that is not the CPU.
+
+    ``of_torch`` is False for what something else than torch was compiled with.
+    """
 
     cuda: Cuda | None
     by: str
     where: str
+    of_torch: bool = True
 
 
 @value
@@ -55,34 +58,32 @@ def read_torch(foreign: Foreign, facts: Facts) -> Torch:
     """Read what is asked of torch. Raises SpecError where a version cannot be said in PEP 440."""
     asked = _asked(foreign.wanted)
     kind = asked[0].kind if asked else None
-    wanted = _version(asked)
-    says = tuple(_says(foreign, asked, kind))
+    narrowed = meant(foreign, _version(asked), facts)
+    wanted = narrowed.torch
+    says = (*_says(foreign, asked, kind, wanted, facts), *_of_extensions(foreign))
     chosen = next((each for each in says if each.cuda), says[0] if says else None)
     cuda = _cuda(chosen, kind, wanted, facts) if chosen else None
     return Torch(
         torch=wanted,
         cuda=cuda,
         gpu="none" if cuda == "none" else "required" if chosen else None,
-        sources=_sources(foreign, asked, kind, cuda),
+        sources=_sources(foreign, asked, kind, cuda if chosen and chosen.of_torch else None),
         kind=kind,
-        taken=(*_taken(asked, wanted), *_taken_cuda(chosen, cuda)),
-        left_out=(*_contradictions(chosen, says), *_nightly(foreign, asked)),
+        taken=(*_taken(asked), *narrowed.taken, *_taken_cuda(chosen, cuda)),
+        left_out=(
+            *(narrowed.left_out),
+            *_contradictions(chosen, says),
+            *_nightly(foreign, asked),
+            *_other_vendors(foreign, asked),
+        ),
     )
 
 
 def _asked(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:
     """Give the packages that are torch: the wheels where there are any, for pip has the last word."""
     found = tuple(wanted)
-    wheels = tuple(each for each in found if each.kind == "wheel" and each.name == "torch" and _here(each))
+    wheels = tuple(each for each in found if each.kind == "wheel" and each.name == "torch" and here(each.text))
     return wheels or tuple(each for each in found if each.kind == "conda" and each.name in CONDA_TORCH)
-
-
-def _here(wanted: Wanted) -> bool:
-    try:
-        marker = Requirement(wanted.text).marker
-    except InvalidRequirement:
-        return True
-    return holds_on_linux(str(marker)) if marker else True
 
 
 def _version(asked: Iterable[Wanted]) -> SpecifierSet | None:
@@ -93,17 +94,9 @@ def _version(asked: Iterable[Wanted]) -> SpecifierSet | None:
     return joined
 
 
-def version_of(wanted: Wanted) -> SpecifierSet | None:
-    """Read the version of a package, local part taken off. Raises SpecError with its place."""
-    try:
-        if wanted.kind == "wheel":
-            return from_pep440(re.sub(r"\+[\w.]+", "", wanted.version))
-        return from_conda(wanted.version, exact=" " in wanted.text.strip())
-    except ValueError as error:
-        raise SpecError(str(error), (wanted.where,)) from None
-
-
-def _says(foreign: Foreign, asked: tuple[Wanted, ...], kind: str | None) -> Iterator[Says]:
+def _says(
+    foreign: Foreign, asked: tuple[Wanted, ...], kind: str | None, torch: SpecifierSet | None, facts: Facts
+) -> Iterator[Says]:
     """Give what says which CUDA, the most telling first."""
     for each in asked:
         yield from _of_package(each)
@@ -111,7 +104,7 @@ def _says(foreign: Foreign, asked: tuple[Wanted, ...], kind: str | None) -> Iter
         yield from _of_conda_packages(foreign)
         yield from _of_machine(foreign)
     if kind != "conda":
-        yield from _of_companions(foreign)
+        yield from _of_companions(foreign, torch, facts)
         yield from _of_pages(foreign)
 
 
@@ -146,10 +139,18 @@ def _of_machine(foreign: Foreign) -> Iterator[Says]:
         )
 
 
-def _of_companions(foreign: Foreign) -> Iterator[Says]:
-    for each in foreign.wanted:
-        if each.name in COMPANIONS and each.kind == "wheel" and _here(each):
+def _of_companions(foreign: Foreign, torch: SpecifierSet | None, facts: Facts) -> Iterator[Says]:
+    """Read companions that go with the torch that is meant; what another one was built for says nothing."""
+    releases = [each for each in {build.torch for build in facts.builds(PLATFORM)} if torch is None or each in torch]
+    wheels = (each for each in foreign.wanted if each.name in COMPANIONS and each.kind == "wheel" and here(each.text))
+    for each in wheels:
+        if not each.version or not releases or any(pairs(each, release, facts) for release in releases):
             yield from _of_package(each)
+
+
+def _of_extensions(foreign: Foreign) -> Iterator[Says]:
+    for each in extensions(foreign):
+        yield Says(cuda=each.built.cuda, by=f"`{each.by}`", where=each.where, of_torch=False)
 
 
 def _of_pages(foreign: Foreign) -> Iterator[Says]:
@@ -195,7 +196,8 @@ def _sources(foreign: Foreign, asked: tuple[Wanted, ...], kind: str | None, cuda
     if cuda is not None or any(url and page_of(url) for url in pages):
         return ("pytorch",)
     own = tied or foreign.default_index
-    return (own.rstrip("/"),) if own and not own.endswith(".whl") else ("pypi", "pytorch")
+    source = source_name(own) if own and not own.endswith(".whl") else "pypi"
+    return ("pypi", "pytorch") if source == "pypi" else (source,)
 
 
 def _channel(foreign: Foreign, asked: tuple[Wanted, ...]) -> str:
@@ -208,9 +210,10 @@ def _channel(foreign: Foreign, asked: tuple[Wanted, ...]) -> str:
     return next((each for each in known if each in {OLD_CHANNEL, "conda-forge"}), known[0] if known else "conda-forge")
 
 
-def _taken(asked: tuple[Wanted, ...], version: SpecifierSet | None) -> Iterator[Remark]:
+def _taken(asked: tuple[Wanted, ...]) -> Iterator[Remark]:
     if not asked:
         return
+    version = _version(asked)
     said = f"`torch: {version}`" if version else "the newest torch that serves"
     yield Remark(text=f"{said} from `{asked[0].text}`", where=asked[0].where)
 
@@ -233,6 +236,17 @@ def _nightly(foreign: Foreign, asked: tuple[Wanted, ...]) -> Iterator[Remark]:
     for url in dict.fromkeys(filter(None, pages)):
         if (page := page_of(url)) and page.nightly:
             yield Remark(text=f"`{url}` has nightly builds: releases are taken", where=foreign.origin)
+
+
+def _other_vendors(foreign: Foreign, asked: tuple[Wanted, ...]) -> Iterator[Remark]:
+    """Say what asks for builds for another vendor's GPUs."""
+    for each in asked:
+        if (local := re.search(r"\+([\w.]+)", each.version)) and (other := other_vendor(local[1])):
+            yield Remark(text=_NOT_NVIDIA.format(each.text, other), where=each.where)
+    urls = (*(each.index for each in asked), foreign.default_index, *foreign.indexes, *foreign.find_links)
+    for url in dict.fromkeys(filter(None, urls)):
+        if (page := page_of(url)) and page.other:
+            yield Remark(text=_NOT_NVIDIA.format(url, page.other), where=foreign.origin)
 
 
 def _agree(one: str, other: str) -> bool:

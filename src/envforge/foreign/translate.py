@@ -7,22 +7,14 @@ from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 
 from packaging.specifiers import SpecifierSet
-from packaging.version import Version
 
 from envforge.facts import Facts
 from envforge.foreign.channels import channel_remarks, spec_channels, spec_indexes, spec_links
+from envforge.foreign.exported import solved_anew
 from envforge.foreign.nouns import Foreign, Imported, Remark, Wanted
-from envforge.foreign.torch import (
-    COMPANIONS,
-    CONDA_TORCH,
-    CPU_ONLY,
-    CUDA_NAMES,
-    PLATFORM,
-    TOOLKITS,
-    Torch,
-    read_torch,
-    version_of,
-)
+from envforge.foreign.pairs import COMPANIONS
+from envforge.foreign.torch import CONDA_TORCH, CPU_ONLY, CUDA_NAMES, TOOLKITS, Torch, read_torch
+from envforge.foreign.versions import version_of
 from envforge.model import Needs, Spec, Versions
 from envforge.spec.complaints import Mistake
 from envforge.spec.words import match_spec, moment, requirement
@@ -33,9 +25,9 @@ _TORCHS_OWN = re.compile(r"nvidia-[a-z]+.*-cu\d+$|nvidia-(nccl|nvshmem|cusparsel
 
 def translate(foreign: Foreign, facts: Facts) -> Imported:
     """Make the spec. Raises SpecError with the place of a version that a spec cannot say."""
+    foreign = solved_anew(foreign, OWN.union(COMPANIONS))
     torch = read_torch(foreign, facts)
-    companions, pinned = _companions(foreign, torch.torch)
-    wanted = torch.torch or _torch_of(pinned, facts)
+    companions = tuple(name for name in COMPANIONS if any(each.name == name for each in foreign.wanted))
     passed = [_passed(each, torch) for each in foreign.wanted if each.name not in (*companions, *OWN)]
     kept = [each for each in passed if isinstance(each, Wanted)]
     python, python_remarks = _python(foreign.python or _conda_python(foreign))
@@ -44,7 +36,7 @@ def translate(foreign: Foreign, facts: Facts) -> Imported:
         name=_name(foreign),
         origin=foreign.origin,
         python=python,
-        torch=wanted,
+        torch=torch.torch,
         companions=companions,
         cuda="none" if torch.cuda == "none" else Versions(torch.cuda) if torch.cuda else "auto",
         gpu="required" if torch.gpu == "required" else None,
@@ -62,14 +54,13 @@ def translate(foreign: Foreign, facts: Facts) -> Imported:
     left = (*foreign.left_out, *torch.left_out, *(each for each in passed if isinstance(each, Remark)))
     return Imported(
         spec=spec,
-        taken=(*foreign.taken, *torch.taken, *_paired(pinned, torch.torch, wanted)),
+        taken=(*foreign.taken, *torch.taken),
         left_out=(
             *left,
             *python_remarks,
             *channel_remarks(foreign),
             *_unsaid(foreign, torch),
             *undated,
-            *_unpaired(foreign, wanted, facts),
         ),
     )
 
@@ -82,51 +73,13 @@ def _passed(wanted: Wanted, torch: Torch) -> Wanted | Remark:
     """Pass a package on as it stands, or say why not."""
     if wanted.kind == "wheel" and torch.kind == "wheel" and _TORCHS_OWN.match(wanted.name):
         return Remark(text=f"`{wanted.text}` follows torch", where=wanted.where)
-    if wanted.kind == "wheel" and "@ git+" in wanted.text:
+    if wanted.kind == "wheel" and re.search(r"@\s*(git|hg|svn|bzr)\+", wanted.text):
         return Remark(text=f"`{wanted.text}` has no hash to lock: install it afterwards", where=wanted.where)
     try:
         (match_spec if wanted.kind == "conda" else requirement)(wanted.text)
     except Mistake as mistake:
         return Remark(text=mistake.message, where=wanted.where)
     return wanted
-
-
-def _companions(foreign: Foreign, torch: SpecifierSet | None) -> tuple[tuple[str, ...], tuple[Wanted, ...]]:
-    """Give the companions by name, and those whose version alone says which torch is meant."""
-    found = {each.name: each for each in foreign.wanted if each.name in COMPANIONS}
-    pinned = tuple(each for each in found.values() if version_of(each) is not None) if torch is None else ()
-    return tuple(name for name in COMPANIONS if name in found), pinned
-
-
-def _torch_of(pinned: tuple[Wanted, ...], facts: Facts) -> SpecifierSet | None:
-    """Give the torch releases that pinned companions pair with."""
-    releases = {build.torch for build in facts.builds(PLATFORM)} if pinned else set()
-    fitting = [torch for torch in releases if all(_pairs(each, torch, facts) for each in pinned)]
-    if not fitting or len(fitting) == len(releases):
-        return None
-    low, high = min(fitting), max(fitting)
-    upper = f",<={high}" if high < max(releases) else ""
-    return SpecifierSet(f"=={low}" if low == high else f">={low}{upper}")
-
-
-def _pairs(wanted: Wanted, torch: Version, facts: Facts) -> bool:
-    versions, specifier = facts.companion(torch, wanted.name), version_of(wanted)
-    return versions is not None and specifier is not None and any(each in specifier for each in versions)
-
-
-def _paired(pinned: tuple[Wanted, ...], asked: SpecifierSet | None, wanted: SpecifierSet | None) -> Iterator[Remark]:
-    for each in pinned:
-        if asked is None and wanted is not None:
-            yield Remark(text=f"`torch: {wanted}` pairs with `{each.text}`", where=each.where)
-
-
-def _unpaired(foreign: Foreign, torch: SpecifierSet | None, facts: Facts) -> Iterator[Remark]:
-    """Say of which companions the version is not the one that goes with the torch that is asked for."""
-    releases = [each for each in {build.torch for build in facts.builds(PLATFORM)} if torch is None or each in torch]
-    pinned = (each for each in foreign.wanted if each.name in COMPANIONS and version_of(each) is not None)
-    for each in pinned:
-        if not any(_pairs(each, release, facts) for release in releases):
-            yield Remark(text=f"`{each.text}`: its version follows torch's", where=each.where)
 
 
 def _conda_python(foreign: Foreign) -> Wanted | None:

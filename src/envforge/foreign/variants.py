@@ -8,7 +8,10 @@ from urllib.parse import unquote
 
 from envforge.model import value
 
-_TORCH_PAGE = re.compile(r"https?://download\.pytorch\.org(?:/|$)([^?#]*)")
+_TORCH_PAGE = re.compile(
+    r"https?://(?:download\.pytorch\.org|[^/]+/(?:[^?#]*/)?pytorch-wheels|[^/]+/pytorch/whl)(?:/|$)([^?#]*)"
+)
+_OTHER_VENDOR = re.compile(r"(rocm[\d.]*|xpu|hpu)$")
 Cuda = Literal["none"] | str
 
 _TAG = re.compile(r"cu(\d+)(\d)$")
@@ -17,20 +20,31 @@ _IN_BUILD = re.compile(r"cuda_?-?(\d{2})(?:\.?(\d))?")
 
 @value
 class Page:
-    """What a URL of the PyTorch project's wheel index says: ``cuda`` is ``12.1``, ``none`` for CPU, None for any."""
+    """What a URL of the PyTorch project's wheel index says: ``cuda`` is ``12.1``, ``none`` for CPU, None for any.
+
+    ``other`` names builds for GPUs of another vendor: ``rocm6.3``, ``xpu``.
+    """
 
     cuda: Cuda | None
     nightly: bool = False
+    other: str | None = None
 
 
 def page_of(url: str) -> Page | None:
-    """Read a URL of the PyTorch project's index; None for any other."""
+    """Read a URL of the PyTorch project's index, or of a mirror of it; None for any other."""
     match = _TORCH_PAGE.match(url)
     if not match:
         return None
     words = [word for word in match[1].split("/") if word]
     found = (of_tag(word) for word in words)
-    return Page(cuda=next(filter(None, found), None), nightly="nightly" in words)
+    other = next(filter(None, map(other_vendor, words)), None)
+    return Page(cuda=next(filter(None, found), None), nightly="nightly" in words, other=other)
+
+
+def other_vendor(tag: str) -> str | None:
+    """Read ``rocm6.3`` or ``xpu``, as pages and local versions of builds for other vendors' GPUs are called."""
+    match = _OTHER_VENDOR.match(tag)
+    return match[1] if match else None
 
 
 def of_tag(tag: str) -> Cuda | None:

@@ -6,6 +6,9 @@ import re
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from envforge.errors import SpecError
+from envforge.foreign.nouns import Wanted
+
 _CLAUSE = re.compile(r"(>=|<=|==|!=|~=|=|<|>|)\s*(v?[0-9][0-9A-Za-z.!+_-]*(?:\.\*|\*)?)$")
 
 
@@ -64,6 +67,16 @@ def _upper(number: str, *, caret: bool) -> str:
 def from_pep440(version: str) -> SpecifierSet | None:
     """Read a PEP 440 specifier; nothing gives None. Raises ValueError."""
     return _specifier(version, version) if version.strip() not in {"", "*"} else None
+
+
+def version_of(wanted: Wanted) -> SpecifierSet | None:
+    """Read the version of a package, local part taken off. Raises SpecError with its place."""
+    try:
+        if wanted.kind == "wheel":
+            return from_pep440(re.sub(r"\+[\w.]+", "", wanted.version))
+        return from_conda(wanted.version, exact=" " in wanted.text.strip())
+    except ValueError as error:
+        raise SpecError(str(error), (wanted.where,)) from None
 
 
 def _specifier(text: str, written: str) -> SpecifierSet:

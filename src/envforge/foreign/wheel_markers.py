@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from packaging.markers import InvalidMarker, Marker
+from packaging.requirements import InvalidRequirement, Requirement
 
 LINUX = {
     "os_name": "posix",
@@ -13,6 +14,15 @@ LINUX = {
     "platform_python_implementation": "CPython",
     "extra": "",
 }
+
+
+def here(requirement: str) -> bool:
+    """Tell whether a requirement is one for Linux; what is no requirement (a match spec) is."""
+    try:
+        marker = Requirement(requirement).marker
+    except InvalidRequirement:
+        return True
+    return holds_on_linux(str(marker)) if marker else True
 
 
 def holds_on_linux(marker: str) -> bool:

@@ -45,6 +45,9 @@ _ON_SPEC: dict[str, Callable[[Spec, str | None], Spec]] = {
     "gpu": lambda spec, to: replace(spec, gpu=to),  # type: ignore[arg-type]
     "sources": lambda spec, to: replace(spec, sources=(*spec.sources, *filter(None, [to]))),
     "with": lambda spec, to: replace(spec, companions=tuple(each for each in spec.companions if each != to)),
+    "wheels": lambda spec, to: replace(
+        spec, wheels=tuple(each for each in spec.wheels if each not in (to or "").splitlines())
+    ),
     "needs": lambda spec, to: replace(spec, needs=Needs()),
     "toolkit": lambda spec, to: replace(spec, toolkit=False),
     "exclude-newer": lambda spec, to: replace(spec, exclude_newer=to),

@@ -65,9 +65,11 @@ def _build(candidate: Candidate, ruling: Ruling, facts: Facts) -> Iterator[Warne
         yield Warned(code="eol-python", text=text, where=(known.where,))
     for name in ruling.spec.companions:
         if build.kind == "wheel" and facts.companions.is_extension(name):
+            abi = facts.cxx11_abi(build)
+            url = None if abi is None else facts.companions.extension_url(name, build, candidate.python, cxx11_abi=abi)
             text = (
                 f"{name} has a wheel for exactly {named(build)} on Python {candidate.python}, but beside its releases, "
-                "on no index: name it by its URL in `wheels`"
+                f"on no index: name it by its URL in `wheels`{f', `{name} @ {url}`' if url else ''}"
             )
             yield Warned(code="extension-apart", text=text)
     if on_gpu(build):

@@ -12,6 +12,7 @@ from envforge.facts import Architecture, Card, Facts
 from envforge.model import ABSENT, ComputeCapability, Dotted, Driver, Gpu, Machine, Offer, Spec
 from envforge.plan import channel_pythons, public_pythons, unasked_channels, wheels_alone
 from envforge.resolve.constraints.base import Change, Ruled, named, on_gpu
+from envforge.resolve.constraints.compiled import compiled_for
 from envforge.resolve.constraints.driver import BranchServesCard, DriverFloor, ModuleFlavour
 from envforge.resolve.constraints.kernels import KernelCoverage
 from envforge.resolve.constraints.needs import EnoughGpus
@@ -73,6 +74,7 @@ def _of_spec(spec: Spec, facts: Facts) -> Iterator[Ruled]:
         yield ToolkitExists(channels=spec.channels, facts=facts, where=(spec.where("toolkit"),))
     for name in spec.companions:
         yield CompanionExists(companion=name, facts=facts, where=(spec.where("with"),))
+    yield from compiled_for(spec, facts)
 
 
 def _of_sources(offers: tuple[Offer, ...]) -> Iterator[Ruled]:

@@ -19,7 +19,7 @@ class Change:
     """The smallest change that satisfies one constraint: set ``key`` to ``to`` (None: leave the key out).
 
     ``key`` is a key of the spec, or of a machine's profile when ``on`` is ``machine``, or the name of a source.
-    ``hosts`` are the machines meant, none for all.
+    ``hosts`` are the machines meant, none for all. Of ``with`` and ``wheels``, ``to`` is what to leave out, one a line.
     """
 
     on: Literal["spec", "machine", "source"]

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from envforge.facts import Facts
 from envforge.model import Candidate, ComputeCapability, Owner, value
-from envforge.plan import PUBLIC
+from envforge.plan import OLD_CHANNEL, OLD_CHANNEL_PARTNER, PUBLIC
 from envforge.resolve.constraints.base import Change, Ruled
 
 
@@ -26,8 +26,8 @@ class _Toolkit(Ruled):
 class ToolkitExists(_Toolkit):
     """nvcc and headers of exactly torch's CUDA minor are among the conda channels; of a CPU build nothing is asked.
 
-    Unknown where another channel than conda-forge may have them. The host compiler comes with nvcc: its package
-    depends on one and bounds its version.
+    Unknown where another channel than conda-forge may have them, as the partner of torch's old channel does. The host
+    compiler comes with nvcc: its package depends on one and bounds its version.
     """
 
     rule: ClassVar[str] = "toolkit"
@@ -41,9 +41,10 @@ class ToolkitExists(_Toolkit):
         if cuda is None:
             return True
         first = self.facts.first_toolkit(candidate.build.subdir)
-        if first and any(channel in PUBLIC for channel in self.channels) and cuda >= first[0]:
+        asked = {*self.channels, *([OLD_CHANNEL_PARTNER] if candidate.build.source == OLD_CHANNEL else [])}
+        if first and not asked.isdisjoint(PUBLIC) and cuda >= first[0]:
             return True
-        return None if any(channel not in PUBLIC for channel in self.channels) else False
+        return None if asked.difference(PUBLIC) else False
 
     def why(self, candidate: Candidate, /) -> str:
         first = self.facts.first_toolkit(candidate.build.subdir)
