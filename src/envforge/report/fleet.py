@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from envforge.report.page import Line, Page, Style, command, item, join, prose, row, spans, title
+from envforge.report.plan import place_name
 
 Shape = Mapping[str, Any]
 MARKS: Final[dict[str, tuple[Style, str]]] = {
@@ -28,18 +29,20 @@ SIDES = {
     "unknown": "unknown",
 }
 LABELS = 10
-MOST = 12
+WIDE = 60
 
 
 def fleet_page(data: Shape, *, verbose: bool = False) -> Page:
     """Say what came of a step on every node; ``verbose`` lists each node."""
     return join(
         _head(data),
-        [line for each in data["told"] for line in _told(each)],
+        [line for each in data["told"] for line in _told(each, verbose)],
         [line for each in data["nodes"] if verbose for line in _node(each)],
-        _section("Kinds of nodes", [line for each in data.get("kinds", ()) for line in _kind(each)]),
-        *(_group(each) for each in data.get("groups", ())),
-        _section("What forces a split", [item(each["says"]) for each in data.get("forced_by", ())]),
+        _section("Kinds of nodes", [line for each in data.get("kinds", ()) for line in _kind(each, verbose)]),
+        *(_group(each, verbose) for each in data.get("groups", ())),
+        _section(
+            "What forces a split", [line for each in data.get("forced_by", ()) for line in _forced(each, verbose)]
+        ),
         _section("What would join them", [item(each["says"]) for each in data.get("joins", ())]),
         _section("Faults", list(_faults(data.get("faults", ())))),
         _section("Slower than their siblings", [line for each in data.get("slow", ()) for line in _slow(each)]),
@@ -54,13 +57,14 @@ def _head(data: Shape) -> Page:
     style: Style = "good" if counts["ok"] == total else "warn"
     rest = ", ".join(f"{count} {WORDS[state]}" for state, count in counts.items() if count and state != "ok")
     told = f"{counts['ok']} of {total} nodes ok"
+    without = sum(each["count"] for each in data.get("groups", ()) if each["choice"] is None)
+    rest += f"{', ' if rest else ''}{without} served by no environment" if without else ""
     return (Line(body=(("title", f"fleet {data['step']}"), ("", "  "), (style, told), ("quiet", f"  {rest}"))),)
 
 
-def _told(each: Shape) -> Iterator[Line]:
+def _told(each: Shape, verbose: bool) -> Iterator[Line]:
     style, mark = MARKS[each["state"]]
-    many = f" ({each['count']} nodes)" if each["count"] > 1 else ""
-    yield Line(label=((style, mark),), body=(("strong", each["nodes"]), ("", many)), width=2, indent=2)
+    yield Line(label=((style, mark),), body=(("strong", _nodes(each, verbose)),), width=2, indent=2)
     said = f": {each['says']}" if each["says"] else ""
     yield Line(body=spans(WORDS[each["state"]] + said), indent=4)
 
@@ -79,26 +83,37 @@ def _section(heading: str, lines: list[Line]) -> Page:
     return (title(heading), *lines) if lines else ()
 
 
-def _kind(each: Shape) -> Iterator[Line]:
+def _nodes(each: Shape, verbose: bool) -> str:
+    """Name nodes; many whose names do not fold are counted, unless ``verbose``."""
+    names, count = str(each["nodes"]), each["count"]
+    if verbose or len(names) <= WIDE:
+        return f"{names} ({count})" if count > 1 else names
+    cut = names[:WIDE].rpartition(",")[0] or names[:WIDE]
+    return f"{cut}, ... ({count}; `-v` names them)"
+
+
+def _forced(each: Shape, verbose: bool) -> Iterator[Line]:
+    yield item(each["says"])
+    yield Line(body=(("quiet", _nodes(each, verbose)),), indent=4)
+
+
+def _kind(each: Shape, verbose: bool) -> Iterator[Line]:
     system = ", ".join(filter(None, (each["driver"], each["gpus"], each["system"])))
-    yield Line(label=(("quiet", f"{each['count']} ×"),), body=spans(system), width=7, indent=2)
-    yield Line(body=(("quiet", each["nodes"]),), indent=9)
+    yield item(system)
+    yield Line(body=(("quiet", _nodes(each, verbose)),), indent=4)
 
 
-def _group(each: Shape) -> Page:
+def _group(each: Shape, verbose: bool) -> Page:
     """Say one environment and its nodes, or why some get none."""
     if each["choice"] is None:
-        head = title(f"None for {each['nodes']}")
+        head = title(f"None for {_nodes(each, verbose)}")
         reasons = [item(reason["text"]) for core in each["conflict"]["cores"][:1] for reason in core]
         ways = [item(way["hint"], mark="→") for way in each["conflict"]["ways_out"][:3]]
         return (head, *reasons, *ways)
     choice = each["choice"]
     kind = f"with CUDA {choice['cuda']}" if choice["cuda"] else "for the CPU"
-    torch = f"{choice['torch']} {kind} on Python {choice['python']}, from {choice['source']}"
-    lines = [
-        row("torch", torch, "good", width=LABELS),
-        row("nodes", f"{each['nodes']} ({each['count']})", width=LABELS),
-    ]
+    torch = f"{choice['torch']} {kind} on Python {choice['python']}, from {place_name(choice['source'])}"
+    lines = [row("torch", torch, "good", width=LABELS), row("nodes", _nodes(each, verbose), width=LABELS)]
     if each.get("pack"):
         lines.append(row("pack", each["pack"], width=LABELS))
     return (title(f"Environment {each['target']}" if each.get("target") else "One environment"), *lines)

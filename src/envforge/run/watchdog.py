@@ -36,12 +36,12 @@ def guard(argv: list[str], deadline_s: float) -> int:
 
 
 def _end(child: subprocess.Popen[bytes]) -> None:
+    """Interrupt the whole group, and kill what is left of it after a moment."""
     for sign in (signal.SIGINT, signal.SIGKILL):
         with suppress(ProcessLookupError):
             os.killpg(child.pid, sign)
         with suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_S)
-            return
 
 
 if __name__ == "__main__":

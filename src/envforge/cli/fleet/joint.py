@@ -12,7 +12,7 @@ from envforge.errors import CouldNotTell
 from envforge.facts import Facts
 from envforge.fleet.kinds import Kind, kinds_of
 from envforge.fleet.nodeset import fold
-from envforge.model import Choice, Conflict, Cover, Machine, Section, Spec, value
+from envforge.model import Candidate, Choice, Conflict, Cover, Machine, Section, Spec, value
 from envforge.report.plan import candidate_text
 from envforge.report.shapes import candidate_shape, choice_shape, conflict_shape
 
@@ -65,8 +65,9 @@ def decide_jointly(
     samples = tuple(each.machine for each in kinds)
     decision = decide(talk, spec, samples, facts, ask_all=ask_all, offline=offline, timeout_s=timeout_s)
     everything = Cover(machines=tuple(each.name for each in samples), outcome=decision.outcome)
-    groups = tuple(_group(cover, kinds) for cover in decision.covers or (everything,))
-    return Joint(kinds=kinds, groups=groups, decision=decision)
+    groups = (_group(cover, kinds) for cover in decision.covers or (everything,))
+    largest_first = sorted(groups, key=lambda each: (isinstance(each.outcome, Conflict), -len(each.nodes)))
+    return Joint(kinds=kinds, groups=tuple(largest_first), decision=decision)
 
 
 def _group(cover: Cover, kinds: tuple[Kind, ...]) -> Group:
@@ -100,17 +101,23 @@ def group_shape(group: Group) -> dict[str, Any]:
 
 
 def _forced_by(joint: Joint, facts: Facts) -> Iterator[dict[str, Any]]:
-    """Say of each kind outside the largest group why what that group gets cannot run there."""
-    from envforge.resolve.constraints import machine_rules
-
-    first, *others = joint.groups
+    """Say of the kinds that have another environment than most why that of most cannot run there."""
+    first, *others = [group for group in joint.groups if isinstance(group.outcome, Choice)] or joint.groups
     if not isinstance(first.outcome, Choice):
         return
-    best = first.outcome.best
+    told: dict[str, list[str]] = {}
     for kind in (kind for group in others for kind in group.kinds):
-        rules = machine_rules(kind.machine, facts)
-        if why := next((rule.why(best) for rule in rules if rule.allows(best) is False), None):
-            yield {"nodes": fold(kind.names), "count": len(kind.names), "says": why}
+        if why := _forbids(kind.machine, first.outcome.best, facts):
+            told.setdefault(why, []).extend(kind.names)
+    for why, names in told.items():
+        yield {"nodes": fold(names), "count": len(names), "says": why}
+
+
+def _forbids(machine: Machine, candidate: Candidate, facts: Facts) -> str | None:
+    from envforge.resolve.constraints import machine_rules
+
+    rules = machine_rules(machine, facts)
+    return next((rule.why(candidate) for rule in rules if rule.allows(candidate) is False), None)
 
 
 def _joins(joint: Joint) -> Iterator[dict[str, Any]]:
