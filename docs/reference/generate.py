@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from library import library_page
+from manual import manual
+from materials import bill
 
 from envforge.cli.app import COMMANDS, click_command
 from envforge.spec import json_schema
@@ -28,11 +30,13 @@ def main() -> int:
         DOCS / "reference/cli.md": cli_page(),
         DOCS / "reference/spec.md": spec_page(json_schema()),
         DOCS / "reference/library.md": library_page(NOTE),
+        DOCS / "reference/envforge.1": manual(),
+        DOCS / "packaging/envforge.cdx.json": bill(),
         DOCS / "changelog.md": changelog_page(DOCS / "changes"),
     }
     old = [path for path, text in pages.items() if not path.is_file() or path.read_text() != text]
     if "--check" in sys.argv[1:]:
-        old = [path for path in old if path.parent.name == "reference"]
+        old = [path for path in old if path.parent.name != "docs"]
         print("".join(f"out of date: {path.relative_to(DOCS)}\n" for path in old), end="")
         return 1 if old else 0
     for path in old:
