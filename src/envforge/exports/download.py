@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import hashlib
 import os
@@ -18,6 +19,7 @@ from envforge.model import Locked, value
 
 CHUNK_BYTES = 1 << 16
 LATER = frozenset({408, 425, 429, 500, 502, 503, 504})
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 LOGIN = "give a login through netrc, `RATTLER_AUTH_FILE`, or the URL of an index in pip's or uv's configuration"
 Open = Callable[[str, Mapping[str, str]], Any]
 Tell = Callable[[int], None]
@@ -43,26 +45,43 @@ def fetch(artefact: Locked, store: Path, open_url: Open, tell: Tell, patience: P
     whole = store / artefact.sha256
     try:
         store.mkdir(parents=True, exist_ok=True)
-        with _held(store / f"{artefact.sha256}.part") as part:
+        with _held(store, artefact.sha256) as (path, part):
             if not (whole.is_file() and sha256_of(whole) == artefact.sha256):
                 _complete(artefact, part, open_url, tell, patience)
-                (store / f"{artefact.sha256}.part").replace(whole)
+                path.replace(whole)
             else:
-                (store / f"{artefact.sha256}.part").unlink()
+                path.unlink()
     except OSError as error:
         raise DiskFailed(f"the disk refused: {error.strerror or error}", (str(error.filename or store),)) from error
     return whole
 
 
 @contextmanager
-def _held(path: Path) -> Iterator[IO[bytes]]:
-    """Open a partial file for this process alone; another one that wants the same waits."""
+def _held(store: Path, sha256: str) -> Iterator[tuple[Path, IO[bytes]]]:
+    """Open a partial file for this process alone; another one that wants the same waits.
+
+    Where the file system has no locks, each process has a partial file of its own.
+    """
+    shared, own = store / f"{sha256}.part", store / f"{sha256}.{os.getpid()}.part"
     while True:
-        with path.open("ab+") as part:
-            fcntl.flock(part, fcntl.LOCK_EX)
-            if path.exists() and os.path.samestat(path.stat(), os.fstat(part.fileno())):
-                yield part
+        with shared.open("ab+") as part:
+            if not _locked(part):
+                break
+            if shared.exists() and os.path.samestat(shared.stat(), os.fstat(part.fileno())):
+                yield shared, part
                 return
+    with own.open("ab+") as part:
+        yield own, part
+
+
+def _locked(part: IO[bytes]) -> bool:
+    try:
+        fcntl.flock(part, fcntl.LOCK_EX)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+        return False
+    return True
 
 
 def _complete(artefact: Locked, part: IO[bytes], open_url: Open, tell: Tell, patience: Patience) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import tarfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import IO
 
 from envforge.errors import BadArtefact, DiskFailed
 from envforge.model import Dotted, Lock, Section, value
+from envforge.run import whole
 from envforge.wire import to_json
 
 SCHEMA = "envforge.pack/1"
@@ -61,21 +61,15 @@ def write_pack(path: Path, name: str, spec_text: str, lock_text: str, lock: Lock
 
     Raises BadArtefact for a file that is not what its name says, DiskFailed.
     """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with draft.open("xb") as raw, tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        with whole(path) as raw, tarfile.open(fileobj=raw, mode="w", format=tarfile.PAX_FORMAT) as tar:
             _add_text(tar, MANIFEST, to_json(manifest_of(name, spec_text, lock_text, lock.sections)) + "\n")
             for text in (spec_text, lock_text):
                 _add_text(tar, OBJECTS + _sha256(text), text)
             for sha256 in sorted(files):
                 _add_file(tar, sha256, files[sha256])
-        with draft.open("rb") as whole:
-            os.fsync(whole.fileno())
-        draft.replace(path)
     except OSError as error:
         raise DiskFailed(f"the pack cannot be written: {error.strerror or error}", (str(path),)) from error
-    finally:
-        draft.unlink(missing_ok=True)
     return path.stat().st_size
 
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 WAIT_S = 600.0
+NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @contextmanager
@@ -55,10 +56,14 @@ def _holder(place: Place) -> str:
 
 
 def _tidy(place: Place) -> None:
-    """Leave nothing beside a prefix that is not there: unlinking is safe under the lock (filelock looks again)."""
-    place.holder.unlink(missing_ok=True)
-    if not place.prefix.exists() and not place.previous.exists() and not any(place.stages()):
-        place.lock.unlink(missing_ok=True)
+    """Leave nothing beside a prefix that is not there: unlinking is safe under the lock (filelock looks again).
+
+    Where the disk refuses, the next holder does it; what was done under the lock is done.
+    """
+    with suppress(OSError):
+        place.holder.unlink(missing_ok=True)
+        if not place.prefix.exists() and not place.previous.exists() and not any(place.stages()):
+            place.lock.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -79,9 +84,12 @@ def _try(path: Path, stack: ExitStack, timeout_s: float) -> bool:
         try:
             stack.enter_context(_acquired(FileLock(path), timeout_s))
         except OSError as error:
-            if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            if error.errno not in NO_LOCKS:
                 raise
-            stack.enter_context(_acquired(SoftFileLock(path), max(0.0, end - time.monotonic())))
+            instead = path.with_name(
+                f"{path.name}.soft"
+            )  # the lock file is there now, which a soft lock takes for held
+            stack.enter_context(_acquired(SoftFileLock(instead), max(0.0, end - time.monotonic())))
     except Timeout:
         return False
     except OSError as error:

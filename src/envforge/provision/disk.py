@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from envforge.errors import DiskFailed
+from envforge.run import whole
 
 AT_FDCWD = -100
 RENAME_EXCHANGE = 2
@@ -21,16 +22,8 @@ RENAME_EXCHANGE = 2
 def write_whole(path: Path, text: str) -> None:
     """Write a file so that it is there whole or not at all, also after a power cut."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        draft.unlink(missing_ok=True)
-        raise
+    with whole(path) as file:
+        file.write(text.encode())
     sync_folder(path.parent)
 
 

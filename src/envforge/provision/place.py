@@ -58,7 +58,7 @@ class Place:
 
 def places_in(folder: Path) -> tuple[Place, ...]:
     """Give the places that have something of ours beside them in this folder, whether or not a prefix is left."""
-    pattern = re.compile(r"\.(.+)\.envforge-(?:lock|holder|previous|\d+-\d+)")
+    pattern = re.compile(r"\.(.+)\.envforge-(?:lock(?:\.soft)?|holder|previous|\d+-\d+)")
     if not folder.is_dir():
         return ()
     names = {match[1] for path in folder.iterdir() if (match := pattern.fullmatch(path.name))}

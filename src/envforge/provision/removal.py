@@ -73,14 +73,17 @@ def _exchange(place: Place) -> None:
 def clean(envs_dir: Path, prefixes: tuple[Path, ...], *, emit: Emit) -> tuple[Path, ...]:
     """Clear what dead processes left beside these prefixes and in the folder of environments; give what went.
 
-    Never touches what carries no journal of ours, nor a prefix that someone works on now.
+    Never touches what carries no journal of ours, nor a prefix that someone works on now. Raises DiskFailed.
     """
-    places = {*places_in(envs_dir), *map(Place.at, prefixes)}
     gone: list[Path] = []
-    for place in sorted(places, key=lambda each: str(each.prefix)):
-        if any(place.stages()):
-            with suppress(Busy), claim(place, timeout_s=0.0, emit=emit):
-                gone += sweep(place)
+    try:
+        places = {*places_in(envs_dir), *map(Place.at, prefixes)}
+        for place in sorted(places, key=lambda each: str(each.prefix)):
+            if any(place.stages()):
+                with suppress(Busy), claim(place, timeout_s=0.0, emit=emit):
+                    gone += sweep(place)
+    except OSError as error:
+        raise disk_error(error, envs_dir) from error
     return tuple(gone)
 
 

@@ -105,9 +105,9 @@ class Child:
             while True:
                 if not self._speaks(end):
                     pulse = feel(self._pid, pulse)
-                    if end >= last or pulse.moves is False:
+                    if patience_s <= deadline_s or pulse.moves is False or (pulse.moves and end >= last):
                         raise EngineFailed("the worker passed its deadline") from TimeoutError()
-                    end = min(end + STEP_S, last)
+                    end = time.monotonic() + STEP_S
                     continue
                 kind, payload = self.hear(last)
                 if kind == "result":
