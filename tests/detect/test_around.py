@@ -1,11 +1,14 @@
 """What surrounds the driver, read from directory trees; programs asked for real."""
 
+import gzip
+import lzma
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from envforge.detect import MACHINE_SOURCES, assemble, take_readings
+from envforge.detect.modinfo import read_module
 from envforge.model import Reading
 
 DPKG = """\
@@ -42,6 +45,14 @@ CASES: dict[str, tuple[dict[str, str], str, Any]] = {
         {"var/lib/dpkg/status": DPKG},
         "packages",
         {"libnvidia-compute-530": "530.41.03-0ubuntu0.22.04.2", "nvidia-dkms-530": "half-configured"},
+    ),
+    "packages of pacman": (
+        {
+            "var/lib/pacman/local/nvidia-utils-580.95.05-1/desc": "",
+            "var/lib/pacman/local/lib32-nvidia-utils-1:575.64-2/desc": "",
+        },
+        "packages",
+        {"nvidia-utils": "580.95.05-1", "lib32-nvidia-utils": "1:575.64-2"},
     ),
     "interfaces that are up": (
         {"sys/class/net/eth0/operstate": "up", "sys/class/net/eth1/operstate": "down"},
@@ -143,7 +154,7 @@ def test_gsp_firmware_is_looked_for_only_where_the_kernels_files_are(tmp_path: P
 @pytest.mark.parametrize(
     ("source", "files", "error"),
     [
-        ("packages", {}, "there is no dpkg here; other package databases are not read"),
+        ("packages", {}, "no list of packages can be read here: neither dpkg's nor pacman's, and rpm did not answer"),
         (
             "docker",
             {"etc/docker/daemon.json": "{"},
@@ -185,3 +196,107 @@ def test_the_sources_of_a_machine_suffice_to_assemble_it():
     whole, part = (assemble(take_readings({}, only), "m") for only in (None, MACHINE_SOURCES))
     names = [name for name in whole.__slots__ if name != "readings"]
     assert [getattr(whole, name) for name in names] == [getattr(part, name) for name in names]
+
+
+RPM = """\
+nvidia-driver 580.95.05-1.fc43
+kmod-nvidia-6.17.8-300.fc43.x86_64 575.64.05-1.fc43
+nvidia-persistenced 575.57.08-1.fc43
+glibc 2.42-4.fc43
+"""
+JOURNAL = """\
+{"MESSAGE": "NVRM: The NVIDIA GPU 0000:01:00.0\\nNVRM: installed in this system"}
+{"MESSAGE": [1, 2]}
+{"MESSAGE": "usb 1-1: new device"}
+not json
+"""
+
+
+def told_by(tmp_path: Path, name: str, text: str, source: str, files: dict[str, str]) -> Reading:
+    """Read a source where a program of this name prints this text."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "said").write_text(text)
+    program(tmp_path / "bin", name, f"cat {tmp_path}/said")
+    return one(plant(tmp_path / "host", files), source, {"PATH": f"{tmp_path}/bin:/usr/bin:/bin"})
+
+
+def test_rpm_is_asked_where_it_keeps_the_packages(tmp_path: Path):
+    reading = told_by(tmp_path, "rpm", RPM, "packages", {"var/lib/rpm/rpmdb.sqlite": ""})
+    assert (None, {"nvidia-driver": "580.95.05-1.fc43", "nvidia-persistenced": "575.57.08-1.fc43"}) == (
+        reading.error,
+        reading.value,
+    )
+
+
+def test_the_journal_tells_where_the_log_is_closed(tmp_path: Path):
+    files = {"var/log/journal/x/system.journal": "", "dev/x": ""}
+    (tmp_path / "host/dev/kmsg").mkdir(parents=True)
+    reading = told_by(tmp_path, "journalctl", JOURNAL, "dmesg", files)
+    assert ["NVRM: The NVIDIA GPU 0000:01:00.0\nNVRM: installed in this system"] == reading.value
+
+
+def test_modinfo_is_asked_of_a_compressed_module(tmp_path: Path):
+    files = {
+        "proc/modules": "",
+        "proc/sys/kernel/osrelease": "6.8.0",
+        "lib/modules/6.8.0/modules.dep": "",
+        "lib/modules/6.8.0/updates/dkms/nvidia.ko.zst": "packed",
+    }
+    said = "filename: x\nversion:        580.95.05\nlicense:        NVIDIA\nsigner:         me\nsupported: external\n"
+    on_disk = told_by(tmp_path, "modinfo", said, "modules", files).value["on_disk"]
+    assert {"version": "580.95.05", "license": "NVIDIA", "signer": "me", "for_kernels": ["6.8.0"]} == on_disk
+
+
+@pytest.mark.parametrize("pack", [lzma.compress, gzip.compress], ids=["xz", "gz"])
+def test_a_packed_module_is_read_without_modinfo(tmp_path: Path, pack: Any):
+    file = tmp_path / f"nvidia.ko.{'xz' if pack is lzma.compress else 'gz'}"
+    file.write_bytes(pack(b"\x7fELF\0version=580.95.05\0license=NVIDIA\0"))
+    assert {"version": "580.95.05", "license": "NVIDIA"} == read_module(file)
+
+
+def test_a_module_that_is_damaged_tells_nothing(tmp_path: Path):
+    (tmp_path / "nvidia.ko.xz").write_bytes(b"\xfd7zXZ\0 broken")
+    assert {} == read_module(tmp_path / "nvidia.ko.xz")
+
+
+def hang(root: Path, name: str, place: str, numa: str = "-1") -> None:
+    """Put a card into a tree of bridges, as sysfs does: the bus lists a link to where it hangs."""
+    folder = root / "sys/devices" / place / name
+    folder.mkdir(parents=True)
+    for file, text in {"vendor": "0x10de", "class": "0x030000", "numa_node": numa}.items():
+        (folder / file).write_text(text)
+    bus = root / "sys/bus/pci/devices"
+    bus.mkdir(parents=True, exist_ok=True)
+    (bus / name).symlink_to(folder)
+
+
+def test_what_cards_share_is_told_in_the_words_of_topo(tmp_path: Path):
+    for name, place in {
+        "0000:03:00.0": "pci0000:00/0000:00:01.0/0000:01:00.0/0000:02:00.0",
+        "0000:04:00.0": "pci0000:00/0000:00:01.0/0000:01:00.0/0000:02:01.0",
+        "0000:0b:00.0": "pci0000:00/0000:00:03.1",
+        "0000:81:00.0": "pci0000:80/0000:80:01.1",
+    }.items():
+        hang(tmp_path, name, place)
+    (tmp_path / "sys/kernel/iommu_groups/0").mkdir(parents=True)
+    found = one(tmp_path, "pcie").value
+    assert (True, ["PIX", "PHB", "SYS", "PHB", "SYS", "SYS"]) == (found["iommu_groups"], list(found["topo"].values()))
+
+
+def test_cards_on_one_socket_are_a_node_apart(tmp_path: Path):
+    for number in ("00", "40"):
+        hang(tmp_path, f"0000:{number[0]}1:00.0", f"pci0000:{number}/0000:{number}:01.1", numa="0")
+    assert ["NODE"] == list(one(tmp_path, "pcie").value["topo"].values())
+
+
+def test_a_link_is_told_with_what_it_could_be(tmp_path: Path):
+    hang(tmp_path, "0000:01:00.0", "pci0000:00/0000:00:01.0")
+    folder = tmp_path / "sys/bus/pci/devices/0000:01:00.0"
+    for name, text in {
+        "current_link_speed": "2.5 GT/s PCIe",
+        "max_link_speed": "16.0 GT/s PCIe",
+        "current_link_width": "8",
+    }.items():
+        (folder / name).write_text(text)
+    (row,) = one(tmp_path, "pci").value
+    assert {"current_speed": "2.5 GT/s PCIe", "current_width": "8", "max_speed": "16.0 GT/s PCIe"} == row["link"]

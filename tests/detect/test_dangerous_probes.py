@@ -45,6 +45,13 @@ def test_two_cards_are_told_with_what_they_can_do(libraries: Path):
     assert [(gpu["memory_bytes"], gpu["mig"]) for gpu in machine["gpus"]] == [(80 << 30, False)] * 2
 
 
+def test_fabric_persistence_and_confidential_computing_are_told(libraries: Path):
+    recording = ask(libraries)["recording"]
+    assert {"feature": "ON", "gpus_ready": False} == recording["conf_compute"]
+    card = recording["nvml"]["devices"][0]
+    assert ({"state": "IN_PROGRESS", "status": 0}, 0) == (card["fabric"], card["persistence_mode"])
+
+
 def test_the_library_that_the_loader_took_is_told(libraries: Path):
     assert ask(libraries)["recording"]["libraries"]["libcuda.so.1"] == str(libraries / "libcuda.so.1")
 
@@ -75,7 +82,7 @@ def test_what_came_before_a_hang_is_kept(libraries: Path):
 
 def test_an_abort_is_an_answer_and_prints_nothing(libraries: Path):
     told = ask(libraries, FAKE_NVML="abort")
-    assert told["recording"]["errors"] == {"nvml": "the probe died (SIGABRT)"}
+    assert told["recording"]["errors"] == dict.fromkeys(("nvml", "conf_compute"), "the probe died (SIGABRT)")
     assert [gpu["compute_capability"] for gpu in told["machine"]["gpus"]] == ["8.0"]
 
 

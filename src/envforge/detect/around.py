@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from typing import Any
 
 from envforge.detect.host import Host, require
@@ -11,10 +10,8 @@ from envforge.detect.host import Host, require
 SERVICES = ("nvidia-fabricmanager", "nvidia-persistenced", "nvidia-imex", "slurmd", "slurmctld")
 UNITS = ("/etc/systemd/system", "/run/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system")
 SLICES = ("/sys/fs/cgroup/system.slice", "/sys/fs/cgroup/systemd/system.slice")
-PACKAGE = re.compile(r"Package: (\S*(?:nvidia|libcuda|cuda-drivers|cuda-compat)\S*)\n")
 PRIME = {"on": "nvidia", "off": "intel", "on-demand": "on-demand"}
 GSP = ("gsp_tu10x.bin", "gsp_ga10x.bin")
-MOST_STATUS = 32 << 20
 
 
 def selinux(host: Host) -> str | None:
@@ -59,21 +56,6 @@ def power(host: Host) -> dict[str, int] | None:
 def prime_select(host: Host) -> str | None:
     """Read which GPU Ubuntu's prime-select chose; None where it is not used."""
     return PRIME.get((host.text("/etc/prime-discrete") or "").strip())
-
-
-def packages(host: Host) -> dict[str, str]:
-    """Read versions of NVIDIA's packages from dpkg's own file; one that is half installed shows its state."""
-    text = host.text("/var/lib/dpkg/status", MOST_STATUS)
-    if text is None:
-        raise OSError("there is no dpkg here; other package databases are not read")
-    found: dict[str, str] = {}
-    for block in text.split("\n\n"):
-        if match := PACKAGE.match(block):
-            state = re.search(r"^Status: \S+ \S+ (\S+)$", block, re.MULTILINE)
-            version = re.search(r"^Version: (\S+)$", block, re.MULTILINE)
-            if state and state[1] not in {"not-installed", "config-files"}:
-                found[match[1]] = version[1] if version and state[1] == "installed" else state[1]
-    return found
 
 
 def firmware(host: Host) -> dict[str, str] | None:

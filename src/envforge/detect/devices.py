@@ -40,9 +40,17 @@ def _function(host: Host, path: Path) -> dict[str, Any] | None:
         "power_state": host.words(f"{here}/power_state"),
         "runtime_status": host.words(f"{here}/power/runtime_status"),
         "bar1": _bar(host.words(f"{here}/resource")),
+        "link": _link(host, here),
     }
     known = {key: item for key, item in row.items() if item is not None}
     return known | {"driver": host.link(f"{here}/driver")}
+
+
+def _link(host: Host, here: str) -> dict[str, str] | None:
+    """Read speed and width of the link; an idle one is slow to save power."""
+    names = ("current_link_speed", "current_link_width", "max_link_speed", "max_link_width")
+    found = {name.replace("_link", ""): text for name in names if (text := host.words(f"{here}/{name}"))}
+    return found or None
 
 
 def _bar(resource: str | None) -> int | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from envforge.model import value
 
 MOST_BYTES = 1 << 16
+FOLDERS = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @value
@@ -47,6 +49,10 @@ class Host:
 
     def has(self, path: str) -> bool:
         return os.path.lexists(self.path(path))
+
+    def program(self, name: str) -> str | None:
+        """Give the path of a program that this host's PATH, or the usual folders, hold."""
+        return shutil.which(name, path=f"{self.environ.get('PATH', '')}:{FOLDERS}".lstrip(":"))
 
     def glob(self, pattern: str) -> Iterator[Path]:
         """Give the paths that match, sorted; none where a directory cannot be read."""

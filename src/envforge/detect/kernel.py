@@ -14,8 +14,7 @@ COMMON_NAME = re.compile(rb"\x06\x03\x55\x04\x03[\x0c\x13](.)([ -~]{1,80})", re.
 EFI_GLOBAL = "8be4df61-93ca-11d2-aa0d-00e098032b8c"
 OURS = re.compile(r"^(nvidia\w*|nouveau|nova_core|vfio_pci|gdrdrv|ib_core)$")
 CHARACTER_NAMES = re.compile(r"nvidia|drm")
-MODINFO = re.compile(rb"\0(version|license|signer|vermagic)=([^\0]{1,200})")
-MOST_MODULE_BYTES = 256 << 20
+FOLDERS = ("updates/dkms", "updates", "extra", "extra/nvidia", "kernel/drivers/video", "kernel/nvidia", "video")
 
 
 def kernel(host: Host) -> dict[str, Any]:
@@ -94,44 +93,30 @@ def _enrolled(host: Host) -> dict[str, list[str]]:
 
 
 def _on_disk(host: Host) -> dict[str, Any]:
+    trees = module_trees(host)
+    holding = sorted(tree.name for tree in trees if _module_file(tree))
+    return {"on_disk": {"for_kernels": holding} if holding else None} if trees else {}
+
+
+def module_trees(host: Host) -> list[Path]:
+    """Give the directories of modules, one per kernel that is installed."""
+    paths = host.glob("/lib/modules/*")
+    return [path for path in paths if (path / "modules.dep").exists() or (path / "kernel").exists()]
+
+
+def module_files(host: Host) -> list[Path]:
+    """Give the files of the nvidia module, the running kernel's first."""
     release = host.words("/proc/sys/kernel/osrelease")
-    trees = [
-        path for path in host.glob("/lib/modules/*") if (path / "modules.dep").exists() or (path / "kernel").exists()
-    ]
-    if not trees:
-        return {}
-    holding = {path.name: file for path in trees if (file := _module_file(path))}
-    if not holding:
-        return {"on_disk": None}
-    file = holding.get(release or "") or next(iter(holding.values()))
-    return {"on_disk": {**modinfo(file), "for_kernels": sorted(holding)}}
+    trees = sorted(module_trees(host), key=lambda tree: (tree.name != release, tree.name))
+    return [file for tree in trees if (file := _module_file(tree))]
 
 
 def _module_file(tree: Path) -> Path | None:
-    for folder in (
-        "updates/dkms",
-        "updates",
-        "extra",
-        "extra/nvidia",
-        "kernel/drivers/video",
-        "kernel/nvidia",
-        "video",
-    ):
+    for folder in FOLDERS:
         for name in ("nvidia.ko", "nvidia.ko.zst", "nvidia.ko.xz", "nvidia.ko.gz"):
             if (file := tree / folder / name).exists():
                 return file
     return next(tree.glob("kernel/nvidia*/**/nvidia.ko*"), None)
-
-
-def modinfo(file: Path) -> dict[str, str]:
-    """Read version, licence and signer out of a module file, as modinfo does; nothing of a compressed one."""
-    try:
-        if file.suffix != ".ko" or file.stat().st_size > MOST_MODULE_BYTES:
-            return {}
-        found = dict(MODINFO.findall(b"\0" + file.read_bytes()))
-    except OSError:
-        return {}
-    return {key.decode(): text.decode("utf-8", "replace") for key, text in found.items() if key != b"vermagic"}
 
 
 def module_params(host: Host) -> dict[str, str] | None:

@@ -10,6 +10,7 @@ from typing import Any
 
 LIBRARY = "libnvidia-ml.so.1"
 NOT_FOUND = 12
+FABRIC = {1: "NOT_STARTED", 2: "IN_PROGRESS", 3: "COMPLETED"}
 Send = Callable[[Any], None]
 
 
@@ -36,6 +37,7 @@ def _tell_all(nvml: Any, send: Send) -> None:
     send(_given({"driver_version": _ask(nvml, "nvmlSystemGetDriverVersion")}))
     if cuda := _ask(nvml, "nvmlSystemGetCudaDriverVersion_v2"):
         send({"cuda_version": f"{cuda // 1000}.{cuda % 1000 // 10}"})
+    send({"conf_compute": _confidential(nvml)})
     count = _ask(nvml, "nvmlDeviceGetCount")
     if count is None:
         return
@@ -44,6 +46,16 @@ def _tell_all(nvml: Any, send: Send) -> None:
     for index, handle in enumerate(handles):
         if handle is not None:
             send({"index": index, **_given(dict(_state(nvml, handle)))})
+
+
+def _confidential(nvml: Any) -> dict[str, Any] | None:
+    """Say whether confidential computing is on, and whether its GPUs take work; None where there is no such thing."""
+    state = _ask(nvml, "nvmlSystemGetConfComputeState")
+    if state is None:
+        return None
+    ready = _ask(nvml, "nvmlSystemGetConfComputeGpusReadyState")
+    words = "DEVTOOLS" if state.devToolsMode else "ON" if state.ccFeature else "OFF"
+    return {"feature": words} | ({} if ready is None else {"gpus_ready": bool(ready)})
 
 
 def _device(nvml: Any, index: int, send: Send) -> Any:
@@ -82,6 +94,9 @@ def _state(nvml: Any, handle: Any) -> Iterator[tuple[str, Any]]:
             _ask(nvml, "nvmlDeviceGetVirtualizationMode", handle, default=0)
         ),
     )
+    yield "persistence_mode", _ask(nvml, "nvmlDeviceGetPersistenceMode", handle)
+    yield "fabric", _fabric(nvml, handle)
+    yield "license", _license(nvml, handle)
     reasons = _ask(nvml, "nvmlDeviceGetCurrentClocksEventReasons", handle)
     yield "clocks_event_reasons", None if reasons is None else f"{reasons:#x}"
     state = _ask(nvml, "nvmlDeviceGetPowerState", handle)
@@ -123,6 +138,28 @@ def _pcie(nvml: Any, handle: Any) -> dict[str, Any] | None:
         "width_max": "nvmlDeviceGetMaxPcieLinkWidth",
     }
     return _given({key: _ask(nvml, getter, handle) for key, getter in getters.items()}) or None
+
+
+def _fabric(nvml: Any, handle: Any) -> dict[str, Any] | None:
+    """Say how far a card of an NVSwitch board is registered with its fabric; None for any other card."""
+    try:
+        info = nvml.c_nvmlGpuFabricInfo_v2_t()
+        info.version = nvml.nvmlGpuFabricInfo_v2
+        nvml.nvmlDeviceGetGpuFabricInfoV(handle, ctypes.byref(info))
+    except Exception:
+        return None
+    state = FABRIC.get(info.state)
+    return None if state is None else {"state": state, "status": info.status}
+
+
+def _license(nvml: Any, handle: Any) -> str | None:
+    """Say whether a virtual GPU has its licence; None for a card that needs none."""
+    told = _ask(nvml, "nvmlDeviceGetGridLicensableFeatures")
+    if told is None or not told.isGridLicenseSupported:
+        return None
+    rows = list(told.gridLicensableFeatures)[: told.licensableFeaturesCount]
+    states = [bool(row.featureState) for row in rows if row.featureEnabled]
+    return ("Licensed" if any(states) else "Unlicensed") if states else None
 
 
 def _holders(nvml: Any, handle: Any) -> list[dict[str, Any]] | None:
@@ -177,6 +214,8 @@ def join_nvml(pieces: tuple[Any, ...]) -> dict[str, Any] | None:
     whole: dict[str, Any] = {}
     devices: dict[int, dict[str, Any]] = {}
     for piece in pieces:
+        if "conf_compute" in piece:
+            continue
         if "index" in piece:
             devices.setdefault(piece["index"], {}).update(piece)
         else:
@@ -184,3 +223,8 @@ def join_nvml(pieces: tuple[Any, ...]) -> dict[str, Any] | None:
     if "devices" in whole:
         whole["devices"] = [devices[index] for index in sorted(devices)]
     return whole or None
+
+
+def join_conf_compute(pieces: tuple[Any, ...]) -> dict[str, Any] | None:
+    """Give what was said of confidential computing; None where there is none, or nobody could be asked."""
+    return next((piece["conf_compute"] for piece in pieces if "conf_compute" in piece), None)

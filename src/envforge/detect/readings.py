@@ -10,14 +10,29 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from envforge.detect import around, container, devices, environ, kernel, loader, memory, messages, programs, system
+from envforge.detect import (
+    around,
+    container,
+    devices,
+    environ,
+    kernel,
+    loader,
+    memory,
+    messages,
+    packages,
+    pcie,
+    programs,
+    system,
+)
 from envforge.detect.host import Host
 from envforge.detect.libcuda import ask_libcuda, join_cuda
 from envforge.detect.loader import ask_loader, join_dlopen, join_libraries
-from envforge.detect.nvml import ask_nvml, join_nvml
+from envforge.detect.modinfo import ask_modinfo, join_module
+from envforge.detect.nvml import ask_nvml, join_conf_compute, join_nvml
 from envforge.errors import EngineFailed
 from envforge.model import Reading
 from envforge.run import Child, Told
@@ -28,6 +43,7 @@ FILES: Mapping[str, Look] = {
     "os_release": system.os_release,
     "kernel": kernel.kernel,
     "pci": devices.pci,
+    "pcie": pcie.pcie,
     "modules": kernel.modules,
     "module_params": kernel.module_params,
     "modprobe_d": kernel.modprobe_d,
@@ -49,7 +65,7 @@ FILES: Mapping[str, Look] = {
     "which": system.which,
     "selinux": around.selinux,
     "services": around.services,
-    "packages": around.packages,
+    "packages": packages.packages,
     "net": around.net,
     "power": around.power,
     "prime_select": around.prime_select,
@@ -60,15 +76,19 @@ FILES: Mapping[str, Look] = {
     "dmesg": messages.dmesg,
 }
 CHILDREN: Mapping[str, tuple[str, ...]] = {
-    "nvml": ("nvml",),
+    "nvml": ("nvml", "conf_compute"),
     "cuda": ("cuda",),
     "cuda-bare": ("cuda",),
     "loader": ("libraries", "dlopen"),
     "nvidia_smi": ("nvidia_smi",),
     "ldconfig": ("ldconfig",),
     "toolchain": ("toolchain",),
+    "modinfo": ("modules",),
+    "journal": ("dmesg",),
+    "rpm": ("packages",),
 }
 DRIVERS = ("nvml", "cuda", "cuda-bare")  # slow to start where many GPUs have no persistence mode
+COMPLETED_BY = {"modules": "modinfo", "dmesg": "journal", "packages": "rpm"}
 MACHINE_SOURCES = (
     *(
         "platform",
@@ -84,7 +104,7 @@ MACHINE_SOURCES = (
     ),
     *("container", "tegra", "nvml", "cuda"),
 )
-SOURCES = (*FILES, "nvml", "cuda", "libraries", "dlopen", "nvidia_smi", "ldconfig", "toolchain")
+SOURCES = (*FILES, "nvml", "conf_compute", "cuda", "libraries", "dlopen", "nvidia_smi", "ldconfig", "toolchain")
 
 
 def take_readings(
@@ -113,7 +133,8 @@ def take_readings(
         for child in children.values():
             child.end()
     asked = [reading for reading in _asked(told, host) if reading.source in wanted]
-    return tuple(sorted((*files, *asked), key=lambda reading: SOURCES.index(reading.source)))
+    whole = [_completed(reading, told) for reading in files]
+    return tuple(sorted((*whole, *asked), key=lambda reading: SOURCES.index(reading.source)))
 
 
 def _read(name: str, look: Look, host: Host) -> Reading:
@@ -123,6 +144,17 @@ def _read(name: str, look: Look, host: Host) -> Reading:
     except Exception as error:
         return Reading(source=name, error=_reason(error), took_s=time.monotonic() - began)
     return Reading(source=name, value=found, took_s=time.monotonic() - began)
+
+
+def _completed(reading: Reading, told: Mapping[str, Told]) -> Reading:
+    """Put into a reading of files what a program told of the same; where the files are closed, only that stands."""
+    name = COMPLETED_BY.get(reading.source, "")
+    sent = told[name].sent if name in told else ()
+    if not sent or not sent[0]:
+        return reading
+    if reading.source == "modules":
+        return replace(reading, value=join_module(reading.value, sent))
+    return reading if reading.error is None else replace(reading, value=sent[0], error=None)
 
 
 def _reason(error: Exception) -> str:
@@ -140,6 +172,9 @@ def _works(host: Host) -> Iterator[tuple[str, Callable[[Callable[[Any], None]], 
     yield "loader", _quiet(ask_loader)
     yield "nvidia_smi", lambda send: programs.ask_smi(send, host)
     yield "ldconfig", lambda send: programs.ask_ldconfig(send, host)
+    yield "modinfo", lambda send: ask_modinfo(send, host)
+    yield "journal", lambda send: messages.ask_journal(send, host)
+    yield "rpm", lambda send: packages.ask_rpm(send, host)
     yield "toolchain", lambda send: programs.ask_toolchain(send, host)
 
 
@@ -158,6 +193,7 @@ def _quiet(work: Callable[[Callable[[Any], None]], None]) -> Callable[[Callable[
 def _asked(told: Mapping[str, Told], host: Host) -> Iterator[Reading]:
     if one := told.get("nvml"):
         yield _reading("nvml", join_nvml(one.sent), one)
+        yield _reading("conf_compute", join_conf_compute(one.sent), one)
     if one := told.get("cuda"):
         bare = told["cuda-bare"].sent if "cuda-bare" in told else ()
         yield _reading("cuda", join_cuda(one.sent, bare), one)
