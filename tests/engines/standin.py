@@ -157,6 +157,14 @@ def run_link_scripts(prefix: Path) -> None:
             subprocess.run([bash, caller.name], env={**os.environ, "PREFIX": str(prefix)}, check=True)
 
 
+def write_commands(prefix: Path) -> None:
+    """Generate commands with four blanks, as both do, and conda with permissions by the umask."""
+    for path in prefix.glob("bin/*"):
+        if path.is_file() and not path.is_symlink() and b"\n\tsys.argv[0] = re.sub(" in path.read_bytes():
+            path.write_bytes(path.read_bytes().replace(b"\n\tsys.", b"\n    sys."))
+            path.chmod(0o775 if MAMBA else 0o755)
+
+
 async def link(asked: dict[str, Any]) -> int:
     from rattler import PackageCache, install
     from rattler.exceptions import InstallerError
@@ -178,6 +186,10 @@ async def link(asked: dict[str, Any]) -> int:
             return complain(str(error), "CondaError")
         return mismatch(str(error))
     run_link_scripts(prefix)
+    write_commands(prefix)
+    if not MAMBA or "--no-pyc" not in asked["flags"]:  # of every noarch package, really; one is enough to be seen
+        modules = list(prefix.glob("lib/python3*/site-packages/isympy.py"))
+        subprocess.run([prefix / "bin/python", "-m", "py_compile", *modules], check=True)
     if MAMBA:
         (Path(os.environ["HOME"]) / ".conda").mkdir(exist_ok=True)
         return say({"success": True, "actions": {"LINK": [full(each) for each in records]}, "log_history": []})

@@ -40,29 +40,51 @@ def test_text_and_binaries_say_the_final_place_and_their_record_knows(tmp_path: 
         assert hashlib.sha256((stage / each["_path"]).read_bytes()).hexdigest() == each["sha256_in_prefix"]
 
 
-# Both, from conda 26.7 and mamba 2.8 (core/portability.py, src/core/link.cpp), where a first line cannot be used.
-ENTRY_POINT = """#!/bin/sh
+# conda 26.7 and mamba 2.8 generate this (core/portability.py, src/core/link.cpp), rattler the same with tabs.
+THROUGH_SH = """#!/bin/sh
 '''exec' "{stage}/bin/python3.11" "$0" "$@" #'''
-# -*- coding: utf-8 -*-
+"""
+BODY = """# -*- coding: utf-8 -*-
+import re
+import sys
+
+from isympy import main
+
+if __name__ == '__main__':
+    sys.argv[0] = re.sub(r'(-script\\.pyw?|\\.exe)?$', '', sys.argv[0])
+    sys.exit(main())
 """
 
 
-@pytest.mark.parametrize("name", ["with a blank", "long" * 50])
-def test_a_script_that_lost_its_python_to_env_gets_it_back(name: str, tmp_path: Path) -> None:
-    stage, final = tmp_path / f"{name} stage", tmp_path / name
+def places(tmp_path: Path, final_bytes: int, blank: str = "") -> tuple[Path, Path]:
+    """Give a stage and the place it will have, whose path has so many bytes."""
+    fill = final_bytes - len(f"{tmp_path}/{blank}")
+    if fill < 1:
+        pytest.skip("the temporary folder's path is too long")
+    final = tmp_path / f"{blank}{'x' * fill}"
+    return final.with_name(f"{final.name}.stage-1"), final
+
+
+@pytest.mark.parametrize(("final_bytes", "blank"), [(125, ""), (110, ""), (90, ""), (90, "with blank ")])
+def test_commands_are_worded_as_rattler_words_them(final_bytes: int, blank: str, tmp_path: Path) -> None:
+    stage, final = places(tmp_path, final_bytes, blank)
+    fits = not blank and final_bytes <= 110
+    stage_fits = not blank and final_bytes <= 90
+    entry = f"#!{stage}/bin/python3.11\n" if stage_fits else THROUGH_SH.format(stage=stage)
+    mine = f"#!{stage}/bin/python3.11\n" if stage_fits else "#!/usr/bin/env python3.11\n"
     files = {
-        "bin/python3.11": b"\x7fELF",
-        "bin/tool": b"#!/usr/bin/env python3.11\nprint()\n",
-        "bin/entry": ENTRY_POINT.format(stage=stage).encode(),
+        "bin/entry": (entry + BODY).encode(),
+        "bin/tool": (mine + "print()\n").encode(),
         "bin/other": b"#!/usr/bin/env python3.11\n",
     }
     build(stage, files, {"bin/tool": "text"})
     relocate(stage, final)
-    assert (
-        f"#!/bin/sh\n'''exec' '{final}/bin/python3.11' \"$0\" \"$@\"\n' '''\nprint()\n"
-        == (stage / "bin/tool").read_text()
+    opening = f"#!{final}/bin/python3.11\n" if fits else THROUGH_SH.format(stage=final)
+    assert opening + BODY.replace("    sys", "\tsys") == (stage / "bin/entry").read_text()
+    assert (opening + "print()\n", 0o775) == (
+        (stage / "bin/tool").read_text(),
+        (stage / "bin/entry").stat().st_mode & 0o777,
     )
-    assert ENTRY_POINT.format(stage=final) == (stage / "bin/entry").read_text()
     assert b"#!/usr/bin/env python3.11\n" == (stage / "bin/other").read_bytes()
 
 

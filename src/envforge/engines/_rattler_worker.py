@@ -27,10 +27,11 @@ STEP_S = 0.25
 
 @value
 class Caches:
-    """Where repodata and packages are kept, whether the network may be used, and files be copied, not linked."""
+    """Where repodata and packages are kept, what more packages are read from, whether the network may be used, and files be copied, not linked."""
 
     repodata: Path
     packages: Path
+    shared: tuple[Path, ...] = ()
     offline: bool = False
     copied: bool = False
 
@@ -205,7 +206,7 @@ async def _install(
     from rattler import Client, Config, PackageCache, install
     from rattler.exceptions import InstallerError
 
-    cache = PackageCache(caches.packages)
+    cache = PackageCache.new_layered([caches.packages, *caches.shared])
     index, records = await cache.index(), [record_of(each) for each in artefacts]
     absent = [each for each, record in zip(artefacts, records, strict=True) if not index.contains_record(record)]
     check_local(absent)

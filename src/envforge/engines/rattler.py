@@ -19,10 +19,24 @@ DEADLINE_S = 120.0
 GRACE_S = 5.0
 
 
+def package_caches(cache: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
+    """Give the folders of extracted packages: those of ``CONDA_PKGS_DIRS``, else ours; the one to write in first.
+
+    That is the first that can be written; the others, as one that a whole site shares, are only read.
+    """
+    named = [each.strip() for each in environ.get("CONDA_PKGS_DIRS", "").split(",") if each.strip()]
+    folders = [Path(each).expanduser().absolute() for each in named] or [cache / "pkgs"]
+    return tuple(sorted(folders, key=lambda folder: not _writable(folder)))
+
+
 def package_cache(cache: Path, environ: Mapping[str, str]) -> Path:
-    """Give the folder of extracted packages: the first of ``CONDA_PKGS_DIRS``, else ours."""
-    first = environ.get("CONDA_PKGS_DIRS", "").split(",")[0].strip()
-    return Path(first).expanduser().absolute() if first else cache / "pkgs"
+    """Give the folder of extracted packages in which new ones are put."""
+    return package_caches(cache, environ)[0]
+
+
+def _writable(folder: Path) -> bool:
+    """Say whether a folder, or the nearest one above it that is there, can be written."""
+    return os.access(next(each for each in (folder, *folder.parents) if each.exists()), os.W_OK)
 
 
 class RattlerEngine:
@@ -41,9 +55,13 @@ class RattlerEngine:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         here = os.environ if environ is None else environ
-        packages = package_cache(cache.absolute(), here)
+        packages, *shared = package_caches(cache.absolute(), here)
         self._caches = Caches(
-            repodata=cache.absolute() / "repodata", packages=packages, offline=offline, copied=copies(here)
+            repodata=cache.absolute() / "repodata",
+            packages=packages,
+            shared=tuple(shared),
+            offline=offline,
+            copied=copies(here),
         )
         self._deadline_s = deadline_s
 
@@ -83,3 +101,6 @@ class RattlerEngine:
                 folder.mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise DiskFailed(f"the cache cannot be made: {error.strerror}", (str(folder),)) from error
+            if not _writable(folder):
+                hints = (f"read packages there, write them elsewhere: `CONDA_PKGS_DIRS=OTHER,{self._caches.packages}`",)
+                raise DiskFailed("the cache cannot be written", (str(folder),), hints)

@@ -1,9 +1,7 @@
 """Make a conda prefix that was built in one folder say another: for engines that can only build in place.
 
 ``conda-meta`` tells which files carry the prefix, and whether as text or, NUL-terminated, inside a binary; the sha256
-that it keeps of them is corrected. Where the first line of a script would have blanks or be too long, conda writes
-``#!/usr/bin/env python`` (mamba too, when it is too long): that would start whatever Python comes first, so such a line
-is made to name the prefix's own again.
+that it keeps of them is corrected.
 """
 
 from __future__ import annotations
@@ -16,10 +14,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from envforge.engines.scripts import SHEBANG_BYTES, replace_file, runnable, settle
+from envforge.engines.commands import GENERATED_MODE, brought, generated
+from envforge.engines.scripts import replace_file
 from envforge.errors import EngineFailed
-
-_ANY_PYTHON = re.compile(rb"#!/usr/bin/env (python[0-9.]*)(?=[ \n])")
 
 
 def relocate(stage: Path, final: Path) -> None:
@@ -28,10 +25,11 @@ def relocate(stage: Path, final: Path) -> None:
     if len(new) > len(old):
         raise EngineFailed("the prefix is longer than the folder it was built in", (str(stage), str(final)))
     records = read_records(stage)
-    changed = {path for path, binary in _placed(records, stage) if _rewrite(path, old, new, binary=binary)}
-    changed |= {path for path, _ in _placed(records, stage) if _own_python(path, stage, final)}
-    _rewrite(stage / "conda-meta" / "history", old, new, binary=False)
-    changed |= set(settle(stage, final))
+    placed = dict(_placed(records, stage))
+    scripts = [path for path in sorted(stage.glob("bin/*")) if _is_script(path)]
+    modes = placed | dict.fromkeys((*scripts, stage / "conda-meta" / "history"), False)
+    changed = {path for path, binary in modes.items() if _rewrite(path, old, new, binary=binary)}
+    changed |= {path for path in scripts if _reword(path, stage, final, is_brought=path in placed)}
     reseal(records, stage, changed)
 
 
@@ -72,17 +70,24 @@ def in_binary(content: bytes, old: bytes, new: bytes) -> bytes:
     return strings.sub(lambda found: found[0].replace(old, new).ljust(len(found[0]), b"\0"), content)
 
 
-def _own_python(path: Path, stage: Path, final: Path) -> bool:
-    """Name the prefix's Python in a script that lost it to ``env``; give whether it had."""
-    if path.parent != stage / "bin" or not path.is_file() or path.is_symlink():
+def _is_script(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
         return False
+    with path.open("rb") as file:
+        return file.read(2) == b"#!"
+
+
+def _reword(path: Path, stage: Path, final: Path, *, is_brought: bool) -> bool:
+    """Write a command as rattler does; give whether that changed anything."""
     content = path.read_bytes()
-    found = _ANY_PYTHON.match(content)
-    lost = found and (b" " in os.fsencode(stage) or len(f"#!{stage}/bin/") + len(found[1]) > SHEBANG_BYTES)
-    if not found or not lost:
+    worded = brought(content, stage, final) if is_brought else generated(content, final)
+    if worded is None:
         return False
-    replace_file(path, runnable(b"#!" + os.fsencode(final / "bin") + b"/" + content[found.start(1) :]))
-    return True
+    if not is_brought:
+        path.chmod(GENERATED_MODE)
+    if worded != content:
+        replace_file(path, worded)
+    return worded != content
 
 
 def _correct(path: Path, record: Any, stage: Path, changed: set[Path]) -> None:

@@ -33,12 +33,12 @@ def _scripts(stage: Path) -> Iterator[Path]:
 
 
 def _rewritten(path: Path, stage: Path, final: Path) -> bytes:
-    content = runnable(path.read_bytes().replace(os.fsencode(stage), os.fsencode(final)))
+    content = _runnable(path.read_bytes().replace(os.fsencode(stage), os.fsencode(final)))
     replace_file(path, content)
     return content
 
 
-def runnable(content: bytes) -> bytes:
+def _runnable(content: bytes) -> bytes:
     """Start Python through the shell where a first line cannot: with blanks in the path, or when it is too long.
 
     The trick is pip's and uv's: for the shell the second line is a command, for Python a string.
