@@ -1,4 +1,7 @@
-"""Draw the terminal pictures of the README and the docs from real runs: ``python docs/pictures/make.py``."""
+"""Draw the terminal pictures of the README and the docs from real runs: ``python docs/pictures/make.py``.
+
+80 columns; one file serves light and dark pages. With ``--check`` it only says which are out of date (exit 1).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 from rich.console import Console
@@ -14,41 +18,30 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 HERE = Path(__file__).resolve().parent
-COLUMNS = 84
+COLUMNS = 80
+LINE_HEIGHT = 24.4  # what rich gives a line
+MACHINES = "tests/machines"
 PICTURES = {
-    "plan": ["plan", "envspecs/training.yaml", "--offline", "--machine", "tests/machines/profiles/h100-550.54.yaml"],
-    "conflict": [
-        "plan",
-        "envspecs/blackwell.yaml",
-        "--offline",
-        "--machine",
-        "tests/machines/profiles/v100-450.80.yaml",
-    ],
+    "plan": ["plan", "envspecs/training.yaml", "--offline", "--machine", f"{MACHINES}/profiles/h100-550.54.yaml"],
+    "conflict": ["plan", "envspecs/blackwell.yaml", "--offline", "--machine", f"{MACHINES}/profiles/v100-450.80.yaml"],
+    "doctor": ["doctor", "--machine", f"{MACHINES}/recordings/library-newer-than-module.yaml"],
+    "facts": ["facts", "--gpu", "7.0", "--driver", "535.104.05", "--torch", ">=2.13"],
 }
-DARK = TerminalTheme(
-    (24, 27, 33),
-    (215, 218, 224),
-    [
-        (40, 44, 52),
-        (224, 108, 117),
-        (126, 192, 106),
-        (229, 192, 103),
-        (97, 175, 239),
-        (198, 120, 221),
-        (86, 190, 200),
-        (215, 218, 224),
-    ],
-    [
-        (92, 99, 112),
-        (240, 128, 136),
-        (152, 212, 132),
-        (240, 208, 130),
-        (130, 195, 250),
-        (215, 150, 235),
-        (110, 210, 220),
-        (255, 255, 255),
-    ],
-)
+
+
+def theme(back: str, text: str, colours: str) -> TerminalTheme:
+    """Make a theme from hexadecimal colours, the eight of a terminal in their usual order; bright ones are the same."""
+    eight = [_rgb(each) for each in colours.split()]
+    return TerminalTheme(_rgb(back), _rgb(text), eight, eight)
+
+
+def _rgb(hexadecimal: str) -> tuple[int, int, int]:
+    red, green, blue = bytes.fromhex(hexadecimal)
+    return red, green, blue
+
+
+DARK = theme("181b21", "d7dae0", "6b7280 f0868d 8fd07a e9c46a 74b8f5 cf9bea 62c7d2 f4f5f7")
+LIGHT = theme("f6f7f9", "24292f", "6e7781 b3202c 1a6b2f 8a5a00 0a54b0 6f3aa8 0b6472 24292f")
 FRAME = (HERE / "frame.svg.format").read_text(encoding="utf-8")
 
 
@@ -69,22 +62,47 @@ def run(words: list[str]) -> str:
 
 
 def draw(name: str, words: list[str]) -> str:
-    """Draw one run as SVG, with no font or script from elsewhere."""
-    said = " ".join(word.replace("tests/machines/profiles/", "") for word in words if word != "--offline")
-    console = Console(record=True, width=COLUMNS + 4, file=io.StringIO(), force_terminal=True, highlight=False)
-    console.print(Text(f"$ envforge {said}\n", style="bold"))
-    console.print(Text.from_ansi(run(words).rstrip("\n")), soft_wrap=True)
-    return _framed(console, name, said)
+    """Draw one run as SVG, with no font or script from elsewhere; the reader's light or dark chooses the colours."""
+    said = " ".join(_as_typed(word) for word in words if word != "--offline")
+    text = run(words).rstrip("\n")
+    dark, light = (_exported(name, said, text, each) for each in (DARK, LIGHT))
+    styles = re.findall(rf"^\.{name}-r\d+ .*$", light, re.MULTILINE)
+    at_day = "\n".join(["@media (prefers-color-scheme: light) {", ".back { fill: #f6f7f9 }", *styles, "}"])
+    return dark.replace("</style>", f"{at_day}\n</style>")
 
 
-def _framed(console: Console, name: str, said: str) -> str:
+def _as_typed(word: str) -> str:
+    bare = re.sub(rf"{MACHINES}/\w+/", "", word)
+    return f"'{bare}'" if re.search(r"[ >]", bare) else bare
+
+
+def _exported(name: str, said: str, text: str, colours: TerminalTheme) -> str:
     """Fill our own frame: rich's default one asks a foreign host for its font."""
-    own = FRAME.replace("{label}", f"envforge {said}".replace('"', "'")).replace("{height}", "{terminal_height}")
-    svg = console.export_svg(theme=DARK, code_format=own, unique_id=name)
-    height = float(re.search(r'viewBox="0 0 \S+ ([\d.]+)"', svg)[1])
-    return svg.replace(f' {height:g}" xmlns', f' {height + 34:g}" xmlns')
+    console = Console(record=True, width=COLUMNS + 2, file=io.StringIO(), force_terminal=True, highlight=False)
+    lines = [*folded(Text(f"$ envforge {said}\n", style="bold")), *folded(Text.from_ansi(text))]
+    for line in lines:
+        console.print(line, soft_wrap=True)
+    label = f"envforge {said}".replace('"', "'").replace(">", "&gt;").replace("{", "{{").replace("}", "}}")
+    own = FRAME.replace("{label}", label).replace("{height}", f"{len(lines) * LINE_HEIGHT + 28:g}")
+    return console.export_svg(theme=colours, code_format=own, unique_id=name)
+
+
+def folded(text: Text) -> Iterator[Text]:
+    """Break lines that are too long where a terminal does: after its last column."""
+    for line in text.split("\n", allow_blank=True):
+        yield from line.divide(range(COLUMNS, len(line), COLUMNS))
+
+
+def main() -> int:
+    drawn = {HERE / f"{name}.svg": draw(name, words) for name, words in PICTURES.items()}
+    old = [path for path, svg in drawn.items() if not path.is_file() or path.read_text(encoding="utf-8") != svg]
+    if "--check" in sys.argv[1:]:
+        print("".join(f"out of date: {path.name}\n" for path in old), end="")
+        return 1 if old else 0
+    for path in old:
+        path.write_text(drawn[path], encoding="utf-8")
+    return 0
 
 
 if __name__ == "__main__":
-    for name, words in PICTURES.items():
-        (HERE / f"{name}.svg").write_text(draw(name, words), encoding="utf-8")
+    sys.exit(main())

@@ -16,6 +16,8 @@ from manual import manual
 from materials import bill
 
 from envforge.cli.app import COMMANDS, click_command
+from envforge.facts import Architecture, load_facts
+from envforge.facts.matrix import Entry, newest_by_capability
 from envforge.spec import json_schema
 
 DOCS = Path(__file__).resolve().parent.parent
@@ -32,6 +34,7 @@ def main() -> int:
         DOCS / "reference/library.md": library_page(NOTE),
         DOCS / "reference/envforge.1": manual(),
         DOCS / "packaging/envforge.cdx.json": bill(),
+        DOCS / "reference/facts.md": facts_page(),
         DOCS / "changelog.md": changelog_page(DOCS / "changes"),
     }
     old = [path for path, text in pages.items() if not path.is_file() or path.read_text() != text]
@@ -118,6 +121,31 @@ def _numeric(text: str) -> bool:
 def _yaml(item: Any) -> str:
     shown = f"[{', '.join(item)}]" if isinstance(item, list) else str(item)
     return shown.lower() if isinstance(item, bool) else shown
+
+
+def facts_page() -> str:
+    """Write the newest torch for each generation of GPUs, and where to ask for more."""
+    known = load_facts()
+    head = [
+        f"# What runs where\n\n{NOTE}\n",
+        "[**Ask for a GPU, a driver and a torch**](runs.html): a page that needs no server, and lists every build",
+        "that envforge knows. In a terminal, `envforge facts --gpu 7.0 --driver 535.104.05`.\n",
+        "![`envforge facts` for a card and a driver](../pictures/facts.svg)\n\n## The newest torch for each GPU\n",
+        f"On linux-64, with machine code for the card. Facts of {known.dated}.\n",
+    ]
+    rows = [newest_row(each, entry) for each, entry in newest_by_capability(known, "linux-64")]
+    table = ["| GPUs | capability | newest torch | CUDA | driver ≥ | from |", "|---|---|---|---|---|---|", *rows, ""]
+    return "\n".join([*head, *table])
+
+
+def newest_row(architecture: Architecture, entry: Entry | None) -> str:
+    """Write a table row for one compute capability."""
+    named = f"| {architecture.name} | {architecture.capability} "
+    if entry is None:
+        return f"{named}| none | | | |"
+    build = entry.build
+    source = f"channel {build.source.rpartition('/')[2]}" if "://" in build.source else build.source
+    return f"{named}| {build.torch} | {build.cuda} | {entry.floor} | {source} |"
 
 
 def changelog_page(folder: Path) -> str:

@@ -180,3 +180,17 @@ def test_the_readmes_first_command_makes_an_environment(tmp_path):
     done = run(next(text for text in fences if "create" in text), clone, kept(HOME=str(tmp_path / "home")))
     assert 0 == done.returncode, done.stdout + done.stderr
     assert "proven to run here" in done.stdout
+
+
+def test_the_pictures_show_what_the_commands_say_today():
+    done = subprocess.run(
+        [sys.executable, "docs/pictures/make.py", "--check"], capture_output=True, text=True, cwd=ROOT, check=False
+    )
+    assert (0, "") == (done.returncode, done.stdout), "run `python docs/pictures/make.py`"
+
+
+def test_every_picture_is_shown_and_said_in_words():
+    shown = {
+        name for page in PAGES for name in re.findall(r"!\[[^\]]+\]\([\w./]*pictures/(\w+)\.svg\)", page.read_text())
+    }
+    assert {path.stem for path in (ROOT / "docs/pictures").glob("*.svg")} == shown
