@@ -33,10 +33,13 @@ int nvmlDeviceGetMemoryInfo(void *handle, unsigned long long *memory) {
     memory[0] = 80ULL << 30; memory[1] = 79ULL << 30; memory[2] = 1ULL << 30;
     return 0;
 }
-int nvmlSystemGetConfComputeState(unsigned *state) { state[0] = 2; state[1] = 1; state[2] = 0; return 0; }
-int nvmlSystemGetConfComputeGpusReadyState(unsigned *ready) { *ready = 0; return 0; }
-int nvmlDeviceGetPersistenceMode(void *handle, unsigned *mode) { *mode = 0; return 0; }
-int nvmlDeviceGetGpuFabricInfoV(void *handle, unsigned char *info) { info[28] = 2; return 0; }
+int nvmlSystemGetConfComputeState(unsigned *state) {
+    state[0] = 2; state[1] = 1; state[2] = 0;
+    return is("server") ? 0 : 3;
+}
+int nvmlSystemGetConfComputeGpusReadyState(unsigned *ready) { *ready = 0; return is("server") ? 0 : 3; }
+int nvmlDeviceGetPersistenceMode(void *handle, unsigned *mode) { *mode = 0; return is("server") ? 0 : 3; }
+int nvmlDeviceGetGpuFabricInfoV(void *handle, unsigned char *info) { info[28] = 2; return is("server") ? 0 : 3; }
 int nvmlDeviceGetMigMode(void *handle, unsigned *current, unsigned *pending) { *current = 0; *pending = 0; return 0; }
 """
 CUDA = r"""

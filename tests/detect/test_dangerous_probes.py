@@ -46,7 +46,7 @@ def test_two_cards_are_told_with_what_they_can_do(libraries: Path):
 
 
 def test_fabric_persistence_and_confidential_computing_are_told(libraries: Path):
-    recording = ask(libraries)["recording"]
+    recording = ask(libraries, FAKE_NVML="server")["recording"]
     assert {"feature": "ON", "gpus_ready": False} == recording["conf_compute"]
     card = recording["nvml"]["devices"][0]
     assert ({"state": "IN_PROGRESS", "status": 0}, 0) == (card["fabric"], card["persistence_mode"])
