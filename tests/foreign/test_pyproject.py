@@ -67,7 +67,7 @@ def test_uvs_sources_and_indexes_are_understood(imported):
 
 def test_what_is_left_out_is_said_with_its_line(imported):
     said = {each.where: each.text for each in imported(UV, "pyproject.toml").left_out}
-    assert said["pyproject.toml:13"] == "`sim` is optional: take it with `--extra sim`"
+    assert said["pyproject.toml:13"] == "`sim` is optional: take it with `--extra`"
     assert said["pyproject.toml:33"] == "`tool` is a local project: install it afterwards"
     assert "has no hash to lock" in said["pyproject.toml:9"]
 

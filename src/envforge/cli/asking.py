@@ -21,13 +21,19 @@ def read_text(path: Path, what: str) -> str:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise UsageError(f"the {what} is larger than {MOST_BYTES >> 20} MiB", (str(path),))
-        return path.read_text(encoding="utf-8-sig")
+        return _decoded(path.read_bytes())
     except FileNotFoundError:
         raise UsageError(f"the {what} `{path}` does not exist", (str(path),), _nearby(path)) from None
     except UnicodeDecodeError as error:
         raise UsageError(f"the {what} is not UTF-8 text: byte {error.start}", (str(path),)) from None
     except OSError as error:
         raise UsageError(f"the {what} `{path}` cannot be read: {error.strerror}", (str(path),)) from None
+
+
+def _decoded(found: bytes) -> str:
+    """Read UTF-8, or UTF-16 with its mark, as Windows' PowerShell writes what is redirected into a file."""
+    text = found.decode("utf-16" if found[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
 def _nearby(path: Path) -> tuple[str, ...]:
@@ -133,8 +139,12 @@ def identified(machine: Machine) -> Machine:
 
 
 def find_interpreter(word: str) -> Path:
-    """Find an interpreter by path or by name on PATH. Raises UsageError."""
-    found = shutil.which(word) or shutil.which(str(Path(word).expanduser()))
-    if found is None:
-        raise UsageError(f"`{word}` is not a program that can be run", (word,))
-    return Path(found)
+    """Find an interpreter by path, by name on PATH, or by the environment that it is in. Raises UsageError."""
+    path = Path(word).expanduser()
+    inside = path / "bin" / "python"
+    if found := shutil.which(word) or shutil.which(str(path)) or shutil.which(str(inside)):
+        return Path(found)
+    if path.is_dir():
+        raise UsageError(f"`{word}` is a directory without a `bin/python`", (word,), ("name the interpreter itself",))
+    here = (f"it is here: `./{word}`",) if "/" not in word and shutil.which(str(path.absolute())) else ()
+    raise UsageError(f"`{word}` is not a program that can be run", (word,), here)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +17,7 @@ from envforge.report.page import Page, item, join, title
 from envforge.spec import write_spec
 from envforge.wire import read_yaml, to_plain
 
+MANY = 4
 ForeignFile = Annotated[
     Path,
     typer.Argument(
@@ -101,5 +103,17 @@ def _page(found: Imported, output: Path | None) -> Page:
 
 
 def _listed(head: str, remarks: tuple[Remark, ...]) -> Page:
-    """List remarks below a head; nothing for none."""
-    return (title(head), *(item(f"{each.text} ({each.where})") for each in remarks)) if remarks else ()
+    """List remarks below a head; nothing for none. Many that say the same of different things are one."""
+    groups: dict[str, list[Remark]] = {}
+    for each in remarks:
+        same = each.text.partition("` ")[2] or each.text
+        groups.setdefault(same, []).append(each)
+    return (title(head), *(item(said) for same in groups for said in _said(groups[same]))) if remarks else ()
+
+
+def _said(same: list[Remark]) -> Iterator[str]:
+    if len(same) < MANY:
+        yield from (f"{each.text} ({each.where})" for each in same)
+        return
+    named = ", ".join(each.text.split("` ", 1)[0] + "`" for each in same)
+    yield f"{named}: each {same[0].text.split('` ', 1)[1]} ({same[0].where} and on)"

@@ -87,6 +87,11 @@ def pairs(wanted: Wanted, torch: Version, facts: Facts) -> bool:
     return versions is not None and specifier is not None and any(each in specifier for each in versions)
 
 
+def loads_in(built: BuiltFor, torch: SpecifierSet | None) -> bool:
+    """Tell whether an extension loads in some torch that is asked for."""
+    return torch is None or not (torch & SpecifierSet(f"=={built.torch}.*")).is_unsatisfiable()
+
+
 def extensions(foreign: Foreign) -> Iterator[Extension]:
     """Give what was compiled against one torch: wheels by their name or version, and pages of such wheels."""
     others = (each for each in foreign.wanted if each.kind == "wheel" and each.name not in {"torch", *COMPANIONS})

@@ -102,7 +102,7 @@ def _extra_paths(toml: Toml) -> Iterator[tuple[str, ...]]:
 def _not_chosen(toml: Toml, extras: tuple[str, ...]) -> Iterator[Remark]:
     for path in _extra_paths(toml):
         if path[-1] not in extras:
-            yield Remark(text=f"`{path[-1]}` is optional: take it with `--extra {path[-1]}`", where=toml.where(*path))
+            yield Remark(text=f"`{path[-1]}` is optional: take it with `--extra`", where=toml.where(*path))
 
 
 def _dynamic(toml: Toml) -> Iterator[Remark]:

@@ -13,7 +13,7 @@ from envforge.errors import SpecError
 from envforge.facts import Facts
 from envforge.foreign.channels import channel_name, known_channels, source_name
 from envforge.foreign.nouns import Foreign, Remark, Wanted
-from envforge.foreign.pairs import COMPANIONS, PLATFORM, extensions, meant, pairs
+from envforge.foreign.pairs import COMPANIONS, PLATFORM, extensions, loads_in, meant, pairs
 from envforge.foreign.variants import Cuda, of_build, of_tag, other_vendor, page_of, wants_cuda
 from envforge.foreign.versions import version_of
 from envforge.foreign.wheel_markers import here
@@ -60,7 +60,7 @@ def read_torch(foreign: Foreign, facts: Facts) -> Torch:
     kind = asked[0].kind if asked else None
     narrowed = meant(foreign, _version(asked), facts)
     wanted = narrowed.torch
-    says = (*_says(foreign, asked, kind, wanted, facts), *_of_extensions(foreign))
+    says = (*_says(foreign, asked, kind, wanted, facts), *_of_extensions(foreign, wanted))
     chosen = next((each for each in says if each.cuda), says[0] if says else None)
     cuda = _cuda(chosen, kind, wanted, facts) if chosen else None
     return Torch(
@@ -148,9 +148,10 @@ def _of_companions(foreign: Foreign, torch: SpecifierSet | None, facts: Facts) -
             yield from _of_package(each)
 
 
-def _of_extensions(foreign: Foreign) -> Iterator[Says]:
+def _of_extensions(foreign: Foreign, torch: SpecifierSet | None) -> Iterator[Says]:
     for each in extensions(foreign):
-        yield Says(cuda=each.built.cuda, by=f"`{each.by}`", where=each.where, of_torch=False)
+        if loads_in(each.built, torch):
+            yield Says(cuda=each.built.cuda, by=f"`{each.by}`", where=each.where, of_torch=False)
 
 
 def _of_pages(foreign: Foreign) -> Iterator[Says]:

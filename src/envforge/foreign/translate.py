@@ -12,10 +12,12 @@ from envforge.facts import Facts
 from envforge.foreign.channels import channel_remarks, spec_channels, spec_indexes, spec_links
 from envforge.foreign.exported import solved_anew
 from envforge.foreign.nouns import Foreign, Imported, Remark, Wanted
-from envforge.foreign.pairs import COMPANIONS
+from envforge.foreign.pairs import COMPANIONS, loads_in
 from envforge.foreign.torch import CONDA_TORCH, CPU_ONLY, CUDA_NAMES, TOOLKITS, Torch, read_torch
+from envforge.foreign.variants import wheel_platforms
 from envforge.foreign.versions import version_of
 from envforge.model import Needs, Spec, Versions
+from envforge.spec.built_for import made_for
 from envforge.spec.complaints import Mistake
 from envforge.spec.words import match_spec, moment, requirement
 
@@ -75,11 +77,24 @@ def _passed(wanted: Wanted, torch: Torch) -> Wanted | Remark:
         return Remark(text=f"`{wanted.text}` follows torch", where=wanted.where)
     if wanted.kind == "wheel" and re.search(r"@\s*(git|hg|svn|bzr)\+", wanted.text):
         return Remark(text=f"`{wanted.text}` has no hash to lock: install it afterwards", where=wanted.where)
+    if wanted.kind == "wheel" and (why := _why_no_wheel(wanted, torch)):
+        return Remark(text=f"`{wanted.text}` is left out: {why}", where=wanted.where)
     try:
         (match_spec if wanted.kind == "conda" else requirement)(wanted.text)
     except Mistake as mistake:
         return Remark(text=mistake.message, where=wanted.where)
     return wanted
+
+
+def _why_no_wheel(wanted: Wanted, torch: Torch) -> str | None:
+    """Say why a wheel that the file names could never load in what the spec asks for."""
+    platforms = wheel_platforms(wanted.text.partition("@")[2])
+    if platforms and not any(each == "any" or "linux" in each for each in platforms):
+        return "it is a wheel for another system than Linux"
+    built = made_for(wanted.text)
+    if built and not loads_in(built, torch.torch):
+        return f"it was compiled for torch {built.torch}"
+    return None
 
 
 def _conda_python(foreign: Foreign) -> Wanted | None:

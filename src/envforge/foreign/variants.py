@@ -81,3 +81,14 @@ def wheel_file(url: str) -> tuple[str, str] | None:
     except InvalidWheelFilename:
         return None
     return project, str(version)
+
+
+def wheel_platforms(url: str) -> tuple[str, ...]:
+    """Give the platforms of a wheel by its URL, ``manylinux_2_28_x86_64``; none for anything else."""
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    try:
+        _, _, _, tags = parse_wheel_filename(file_name(url.strip().partition(" ")[0]))
+    except InvalidWheelFilename:
+        return ()
+    return tuple({tag.platform for tag in tags})
