@@ -275,6 +275,26 @@ def test_a_channel_with_blanks_and_umlauts_in_its_path_works(
     assert len(list((tmp_path / "stage/conda-meta").glob("python_abi-*.json"))) == 1
 
 
+def test_packages_are_read_from_a_sealed_cache_and_written_beside_it(small: tuple[Locked, ...], tmp_path: Path) -> None:
+    first = RattlerEngine(tmp_path / "first", environ={})
+    first.install(small[:3], tmp_path / "a", tmp_path / "a", ignore)
+    sealed = tmp_path / "first" / "pkgs"
+    sealed.chmod(0o555)
+    both = {"CONDA_PKGS_DIRS": f"{sealed},{tmp_path}/own"}
+    RattlerEngine(tmp_path / "second", environ=both).install(small, tmp_path / "b", tmp_path / "b", ignore)
+    there = {path.name for path in (tmp_path / "own").iterdir() if path.is_dir()}
+    assert {f"{each.name}-{each.version}-{each.build}" for each in small[3:]} == there
+    sealed.chmod(0o755)
+
+
+def test_a_cache_that_cannot_be_written_is_named(small: tuple[Locked, ...], tmp_path: Path) -> None:
+    (tmp_path / "sealed").mkdir(mode=0o555)
+    engine = RattlerEngine(tmp_path / "cache", environ={"CONDA_PKGS_DIRS": str(tmp_path / "sealed")})
+    with pytest.raises(DiskFailed, match="the cache cannot be written") as refused:
+        engine.install(small, tmp_path / "a", tmp_path / "a", ignore)
+    assert (str(tmp_path / "sealed"),) == refused.value.where
+
+
 def test_conda_pkgs_dirs_is_the_package_cache(tmp_path: Path) -> None:
     assert tmp_path / "a" == package_cache(tmp_path, {"CONDA_PKGS_DIRS": f"{tmp_path}/a,{tmp_path}/b"})
     assert tmp_path / "pkgs" == package_cache(tmp_path, {})

@@ -27,7 +27,10 @@ STEP_S = 0.25
 
 @value
 class Caches:
-    """Where repodata and packages are kept, what more packages are read from, whether the network may be used, and files be copied, not linked."""
+    """Where repodata and packages are kept; ``shared`` are folders of more packages.
+
+    ``offline``: the network is not used; ``copied``: files are copied, not linked.
+    """
 
     repodata: Path
     packages: Path

@@ -22,11 +22,14 @@ GRACE_S = 5.0
 def package_caches(cache: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
     """Give the folders of extracted packages: those of ``CONDA_PKGS_DIRS``, else ours; the one to write in first.
 
-    That is the first that can be written; the others, as one that a whole site shares, are only read.
+    That is the first that can be written. Others are only read, as one that a whole site shares; rattler (0.28) can
+    do that only where nobody has a right to write there (``chmod a-w``), so a folder of another kind is left out.
     """
     named = [each.strip() for each in environ.get("CONDA_PKGS_DIRS", "").split(",") if each.strip()]
     folders = [Path(each).expanduser().absolute() for each in named] or [cache / "pkgs"]
-    return tuple(sorted(folders, key=lambda folder: not _writable(folder)))
+    own = next((each for each in folders if _writable(each)), folders[0])
+    shared = (each for each in folders if each != own and each.is_dir() and (_writable(each) or _is_sealed(each)))
+    return own, *shared
 
 
 def package_cache(cache: Path, environ: Mapping[str, str]) -> Path:
@@ -36,7 +39,12 @@ def package_cache(cache: Path, environ: Mapping[str, str]) -> Path:
 
 def _writable(folder: Path) -> bool:
     """Say whether a folder, or the nearest one above it that is there, can be written."""
-    return os.access(next(each for each in (folder, *folder.parents) if each.exists()), os.W_OK)
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    return os.access(there, os.W_OK) and not _is_sealed(there)
+
+
+def _is_sealed(folder: Path) -> bool:
+    return folder.stat().st_mode & 0o222 == 0
 
 
 class RattlerEngine:
@@ -70,7 +78,7 @@ class RattlerEngine:
 
         Raises Unsatisfiable, Unreachable (naming the channel), EngineFailed, and SpecError for what is no match spec.
         """
-        self._make_caches()
+        self._make(self._caches.repodata)
         try:
             found: tuple[Locked, ...] = do(
                 solve_plan, plan, self._caches, self._deadline_s, deadline_s=self._deadline_s + GRACE_S, emit=emit
@@ -87,7 +95,7 @@ class RattlerEngine:
         Where a link script may run, files are copied: what it edits must not be the cache's.
         Raises BadArtefact, Unreachable, DiskFailed, EngineFailed.
         """
-        self._make_caches()
+        self._make(self._caches.packages)
         conda = tuple(each for each in artefacts if each.kind == "conda")
         where, there = stage.absolute(), final.absolute()
         caches = replace(self._caches, copied=True) if any(each.link_scripts for each in conda) else self._caches
@@ -95,12 +103,12 @@ class RattlerEngine:
         run_link_scripts(conda, where, there, emit)
         dismiss()
 
-    def _make_caches(self) -> None:
-        for folder in (self._caches.repodata, self._caches.packages):
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise DiskFailed(f"the cache cannot be made: {error.strerror}", (str(folder),)) from error
-            if not _writable(folder):
-                hints = (f"read packages there, write them elsewhere: `CONDA_PKGS_DIRS=OTHER,{self._caches.packages}`",)
-                raise DiskFailed("the cache cannot be written", (str(folder),), hints)
+    def _make(self, folder: Path) -> None:
+        """Make a folder of the cache. Raises DiskFailed where it cannot be made, or not be written."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DiskFailed(f"the cache cannot be made: {error.strerror}", (str(folder),)) from error
+        if not _writable(folder):
+            hints = ("choose another one with `ENVFORGE_CACHE_DIR`; `CONDA_PKGS_DIRS=OWN,SHARED` reads from two",)
+            raise DiskFailed("the cache cannot be written", (str(folder),), hints)
