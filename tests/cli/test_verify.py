@@ -48,6 +48,32 @@ def test_what_cannot_be_verified_is_a_usage_error(words, tmp_path):
     assert (2, "", 1) == (done.returncode, done.stdout, done.stderr.count("error: "))
 
 
+def test_an_environments_directory_stands_for_its_python(torchless, tmp_path):
+    (tmp_path / "venv" / "bin").mkdir(parents=True)
+    (tmp_path / "venv" / "bin" / "python").symlink_to(torchless)
+    assert 1 == envforge("verify", "--python", tmp_path / "venv").returncode
+    done = envforge("verify", "--python", tmp_path)
+    assert (2, True) == (done.returncode, "is a directory without a `bin/python`" in done.stderr)
+
+
+OLD = "#!/usr/bin/env python3\nprint 'hello'\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "words"),
+    [("/bin/true", "exit code 0"), (OLD, "SyntaxError"), ("#!/bin/sh\nexit 64\n", "it is older")],
+    ids=["no Python", "a script for Python 2", "an older Python"],
+)
+def test_what_is_no_python_is_said_without_a_word_of_torch(tmp_path, program, words):
+    if program.startswith("#!"):
+        (tmp_path / "program").write_text(program)
+        (tmp_path / "program").chmod(0o755)
+        program = str(tmp_path / "program")
+    done = envforge("verify", "--python", program, COLUMNS="300")
+    assert (3, True, True) == (done.returncode, done.stdout.startswith("no Python"), words in done.stdout)
+    assert "16 checks skipped: no Python answers" in done.stdout
+
+
 def test_what_cannot_be_tried_without_torch_is_one_line(torchless):
     page = envforge("verify", "--python", torchless, COLUMNS="80").stdout
     assert 1 == page.count("torch does not import")

@@ -85,12 +85,12 @@ def test_the_step_summary_is_a_table():
 
 def test_checks_skipped_for_one_reason_share_a_line():
     skips = [
-        CheckResult(check=name, device=None, outcome="skip", took_s=0.0, detail="no torch", code="S_NO_TORCH")
+        CheckResult(check=name, device=None, outcome="skip", took_s=0.0, detail="no torch", code="S_NO_DEVICE")
         for name in ("fft", "rng", "linalg")
     ]
     report = replace(REPORT, results=(RESULTS[1], *skips))
     text = shown(verify_page(report))
-    assert "  – 3 checks skipped: no torch (`S_NO_TORCH`)\n      fft, rng, linalg\n" in text
+    assert "  – 3 checks skipped: no torch (`S_NO_DEVICE`)\n      fft, rng, linalg\n" in text
     assert "  – rng\n" in shown(verify_page(report, verbose=True))
 
 

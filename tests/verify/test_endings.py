@@ -1,5 +1,7 @@
 """Whatever a worker does, every check gets a result with the right outcome and code, and the others still run."""
 
+import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -103,6 +105,16 @@ def test_a_torch_that_does_not_import_is_said_at_once(stub, torch, outcome, code
     assert {"S_NO_TORCH", "E_REQUIRED"} == {result.code for result in report.results if result.check != "import_torch"}
 
 
+def test_a_library_of_torch_that_was_cut_short_is_said(stub, build, tmp_path):
+    """The loader maps what is no longer there: `ImportError` by some, SIGBUS by others."""
+    (tmp_path / "code.c").write_text("static char room[1 << 16] = {1}; char *where(void) { return room; }")
+    library = build(tmp_path / "libtorch_cpu.so", tmp_path / "code.c")
+    library.write_bytes(library.read_bytes()[:8192])
+    report = verify(stub(f"ctypes.CDLL({str(library)!r})"), None, "quick")
+    assert report.results[0].outcome == "fail"
+    assert report.results[0].code in ("E_IMPORT", "E_SIGBUS")
+
+
 def test_no_torch_is_said_in_milliseconds(stub):
     python = stub()
     for file in (python.parent.parent).rglob("torch/__init__.py"):
@@ -126,6 +138,40 @@ def test_codes_of_shells_and_signals_are_the_same():
 
 def test_a_kill_that_the_kernel_counted_is_memory():
     assert ("E_OOM_KILLED", "inconclusive") == (decode(-9, oom_kills=1).code, decode(-9, oom_kills=1).outcome)
+
+
+@pytest.fixture
+def small_group() -> Iterator[Path]:
+    """The file of a control group of 64 MiB (version 2, else 1) that takes the ids of processes to be held to it."""
+    for root, limit in ((cgroup("0::"), "memory.max"), (cgroup("memory"), "memory.limit_in_bytes")):
+        group = root / f"envforge-test-{os.getpid()}"
+        with contextlib.suppress(OSError):
+            group.mkdir()
+            try:
+                if (group / limit).exists():
+                    (group / limit).write_text(str(64 << 20))
+                    yield group / "cgroup.procs"
+                    return
+            finally:
+                group.rmdir()
+    pytest.skip("no control group with a memory limit can be made here; it needs root and a writable /sys/fs/cgroup")
+
+
+def cgroup(controller: str) -> Path:
+    """This process's own group of a controller; ``0::`` is version 2's only one."""
+    mine = Path("/proc/self/cgroup").read_text().splitlines() if Path("/proc/self/cgroup").exists() else []
+    for line in mine:
+        # 4:memory:/user.slice, or 0::/user.slice
+        number, names, path = line.split(":", 2)
+        if controller == f"{number}::" if not names else controller in names.split(","):
+            return Path("/sys/fs/cgroup", names) / path.lstrip("/")
+    return Path("/nowhere")
+
+
+def test_a_worker_that_the_kernel_kills_for_memory_is_told_from_one_that_is_killed(stub, small_group):
+    greedy = f"open({str(small_group)!r}, 'w').write(str(os.getpid())); return len(bytearray(b'x') * (1 << 30))"
+    report = verify(stub(fault=greedy), None, CHECKS)
+    assert {**PASSED, "build_facts": ("inconclusive", "E_OOM_KILLED")} == said(report)
 
 
 def test_a_worker_that_cannot_be_killed_is_left_behind():

@@ -60,14 +60,23 @@ def _skipped(reason: tuple[str, str], names: list[str]) -> Iterator[Line]:
     code = f" (`{reason[0]}`)" if reason[0] else ""
     text = spans(f"{len(names)} checks skipped: {reason[1]}{code}", "quiet")
     yield Line(label=((style, mark),), body=text, width=2, indent=2)
-    yield Line(body=(("quiet", ", ".join(names)),), indent=6)
+    if reason[0] != "S_NO_TORCH":
+        yield Line(body=(("quiet", ", ".join(names)),), indent=6)
 
 
 def _head(report: SmokeReport) -> Page:
-    torch = f"torch {report.torch}" if report.torch else "no torch"
+    torch = f"torch {report.torch}" if report.torch else _what_lacks(report)
     build = f" with CUDA {report.cuda}" if report.cuda else " for the CPU" if report.torch else ""
     python = f", Python {report.python}" if report.python[:1].isdigit() else f", `{report.python}`"
     return (Line(body=(("title", f"{torch}{build}"), ("quiet", f"  on {place_text(report)}{python}"))),)
+
+
+def _what_lacks(report: SmokeReport) -> str:
+    """Say how far it came where no torch answered."""
+    codes = {each.code for each in report.results}
+    if "E_NO_PYTHON" in codes:
+        return "no Python"
+    return "no torch" if "E_NO_TORCH" in codes or not report.results else "a torch that does not import"
 
 
 def _result(result: CheckResult, verbose: bool) -> Iterator[Line]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -41,7 +42,7 @@ class Follower:
         self.left: list[Check] = []
         self.current: Check | None = None
         self.began = self.deadline = 0.0
-        self.heard = False
+        self.heard, self.why = False, "torch does not import"
         self.worker: Worker | None = None
 
     @property
@@ -59,7 +60,7 @@ class Follower:
             if self.imported and before and len(self.left) == before:
                 self._end("fail", "E_EXIT", "the worker left before this check")
             if not self.imported:
-                self._give_up("skip", "S_NO_TORCH", "torch does not import")
+                self._give_up("skip", "S_NO_TORCH", self.why)
             if time.monotonic() >= self.until:
                 self._give_up("inconclusive", "E_DEADLINE", "not run: the suite's time was over")
             if not self.left:
@@ -139,6 +140,7 @@ class Follower:
         check = self.current or (self.left[0] if self.left else None)
         if check is None:
             return
+        self.why = "no Python answers" if code == "E_NO_PYTHON" else self.why
         took_s = time.monotonic() - self.began
         event = {"outcome": outcome, "code": code, "detail": detail, "took_s": took_s, "measured": measured or {}}
         self.left = [other for other in self.left if other.name != check.name]
@@ -192,8 +194,9 @@ class Follower:
 
 def _not_a_python(python: Path, returncode: int | None, said: str) -> Ending:
     """Judge a program that ended without a word on the pipe."""
-    first = said.splitlines()[0] if said else f"exit code {returncode}"
-    text = f"`{python}` is not a Python 3.8 or newer: {'it is older' if returncode == TOO_OLD else first}"
+    lines = said.splitlines() or [f"exit code {returncode}"]
+    why = lines[-1] if re.match(r"\w*(Error|Exception)\b", lines[-1]) else lines[0]
+    text = f"`{python}` is not a Python 3.8 or newer: {'it is older' if returncode == TOO_OLD else why}"
     return Ending(code="E_NO_PYTHON", outcome="inconclusive", text=text)
 
 

@@ -225,7 +225,7 @@ class _Suite:
             return
         for check in rest:
             if check.scope in ("alone", "group"):
-                text = "torch does not import"
+                text = leader.why
                 self.take(
                     CheckResult(
                         check=check.name, device=None, outcome="skip", took_s=0.0, code="S_NO_TORCH", detail=text

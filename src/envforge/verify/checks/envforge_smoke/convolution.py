@@ -34,7 +34,7 @@ def _run(torch, images, filters, device, dtype, last):
         inputs.append(there.requires_grad_(True))
     out = torch.nn.functional.conv2d(inputs[0], inputs[1], padding=1)
     pattern = ((torch.arange(out.numel(), device=device) % 3) - 1).view(out.shape).to(dtype)
-    out.backward(pattern)
+    (out * pattern).sum().backward()  # a gradient that is given to `backward` makes torch import SymPy
     return out.detach(), inputs[0].grad, inputs[1].grad
 
 
