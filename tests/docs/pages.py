@@ -1,7 +1,8 @@
 """The pages that people read, and the commands that they show.
 
-Commands stand in ``console`` blocks and are run in the order of the page. A block titled "needs a network" is run with
-a small real channel and index in place of conda-forge and PyPI; ``substitutes.yaml`` names every other exception.
+Commands stand in ``console`` blocks and are run in the order of the page. A block titled "needs a network" (a GPU, ...)
+is run with a small real channel and index in place of conda-forge and PyPI; ``substitutes.yaml`` names every other
+exception.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ PAGES = sorted([ROOT / "README.md", *ROOT.glob("docs/**/*.md")])
 GENERATED = ("docs/reference/", "docs/changelog.md", "docs/changes/")
 FENCE = re.compile(r"^([ ]*)```(\w*)[ ]?([^\n]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 SUBSTITUTES = Path(__file__).parent / "substitutes.yaml"
-NETWORK = 'title="needs a network"'
+NEEDS = re.compile(r'title="needs [^"]+"')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,10 @@ def shown_in(page: Path) -> list[Shown]:
     for match in FENCE.finditer(page.read_text()):
         if match[2] == "console":
             body = textwrap.dedent(match[4])
-            found += [_shown(text, match[3] == NETWORK) for text in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]]
+            found += [
+                _shown(text, bool(NEEDS.fullmatch(match[3])))
+                for text in re.split(r"^\$ ", body, flags=re.MULTILINE)[1:]
+            ]
     return found
 
 
@@ -86,6 +90,14 @@ def languages_of(page: Path) -> set[str]:
 def infos_of(page: Path) -> set[str]:
     """Give what stands behind the language of a page's blocks."""
     return {match[3] for match in FENCE.finditer(page.read_text())} - {""}
+
+
+def inline_in(page: Path) -> list[str]:
+    """Give the commands of envforge that stand in a page's sentences and tables."""
+    return [
+        text.replace("\\|", "|")
+        for text in re.findall(r"(?<!`)`(envforge [^`\n]+)`(?!`)", FENCE.sub("", page.read_text()))
+    ]
 
 
 def links_of(page: Path) -> list[str]:

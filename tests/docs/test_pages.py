@@ -14,11 +14,12 @@ from pypi_simple import PYPI_SIMPLE_ENDPOINT
 from channel.served import serve, write_index
 from docs.pages import (
     GENERATED,
-    NETWORK,
+    NEEDS,
     PAGES,
     ROOT,
     anchors_of,
     infos_of,
+    inline_in,
     languages_of,
     links_of,
     name_of,
@@ -26,7 +27,7 @@ from docs.pages import (
     substitutes,
     to_run,
 )
-from envforge.cli.app import COMMANDS
+from envforge.cli.app import COMMANDS, click_command
 
 WITH_COMMANDS = [page for page in PAGES if shown_in(page)]
 WITH_NETWORK = [page for page in WITH_COMMANDS if any(each.network for each in shown_in(page))]
@@ -130,7 +131,7 @@ def test_a_substitute_stands_for_a_command_that_is_shown():
 def test_commands_stand_in_blocks_that_a_test_runs(page):
     taken_elsewhere = {"sh"} if page.name == "README.md" else set()
     assert set() == languages_of(page) & {"sh", "bash", "shell"} - taken_elsewhere
-    assert infos_of(page) <= {NETWORK}
+    assert [] == [info for info in infos_of(page) if not NEEDS.fullmatch(info)]
 
 
 @pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
@@ -162,6 +163,26 @@ def test_ci_runs_the_tests_as_the_readme_says():
 def test_the_pages_name_only_commands_that_exist():
     called = {name for page in PAGES for name in re.findall(r"`envforge ([a-z]+)", page.read_text())}
     assert set() == called - set(COMMANDS)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=names(PAGES))
+def test_the_flags_in_sentences_exist(page):
+    known = {name: {flag for param in click_command(name).params for flag in param.opts} for name in COMMANDS}
+    unknown = []
+    for line in inline_in(page):
+        words = re.split(r" [|>] ", line)[0].split()[1:]
+        pair = " ".join(words[:2])
+        flags = {word.partition("=")[0] for word in before_the_program(words) if word.startswith("-")} - {
+            "-h",
+            "--help",
+        }
+        unknown += [f"{line}: {flag}" for flag in flags - known.get(pair if pair in COMMANDS else words[0], flags)]
+    assert [] == unknown
+
+
+def before_the_program(words: list[str]) -> list[str]:
+    """Leave out what `run` passes on to a program."""
+    return words[: words.index("python")] if words[0] == "run" and "python" in words else words
 
 
 def test_every_page_is_on_the_site():
