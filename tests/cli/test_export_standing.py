@@ -96,8 +96,11 @@ def test_a_mounted_image_is_the_environment(prefix, home, tmp_path):
         pytest.skip(f"this kernel does not mount it: {mounted.stderr!r}")
     try:
         status = call("status", "demo", "--json", **home)
+        verify = call("verify", "demo", **home)
         ran = call("run", "-n", "demo", "--", "python", "-c", "print('inside')", **home)
     finally:
         subprocess.run(["umount", prefix], check=True)
     assert (0, "unverified") == (status.returncode, envelope(status)["data"]["state"]), status.stdout
     assert "inside\n" == ran.stdout, ran.stderr
+    assert "the report is not kept with the environment: Read-only file system" in verify.stderr
+    assert verify.returncode in (1, 3), verify.stderr

@@ -44,7 +44,7 @@ def slurm(tmp_path_factory):
 
 @pytest.fixture
 def pool(slurm, tmp_path):
-    there = SlurmPool(tmp_path / "jobs", {"partition": "gpu"})
+    there = SlurmPool(tmp_path / "jobs", ("--partition=gpu",))
     yield there
     there.close()
 
@@ -95,7 +95,7 @@ def test_every_node_is_told_rightly_and_answers_for_itself(slurm, pool, tmp_path
 
 
 def test_a_job_that_slurm_refuses_says_why(slurm, tmp_path):
-    pool = SlurmPool(tmp_path / "jobs", {"partition": "nowhere"})
+    pool = SlurmPool(tmp_path / "jobs", ("--partition nowhere",))
     error = pool.submit("node001", os.getpid).exception(timeout=20)
     pool.close()
     assert "invalid partition" in str(error).lower()

@@ -7,6 +7,7 @@ result file is.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -26,15 +27,15 @@ USABLE = frozenset({"idle", "mix", "mixed", "alloc", "allocated", "comp", "compl
 
 
 class SlurmPool:
-    """A `NodePool` on Slurm. ``folder`` lies where all nodes see it; ``options`` are `sbatch`'s, without dashes.
+    """A `NodePool` on Slurm. ``folder`` lies where all nodes see it; ``directives`` are `sbatch`'s long options.
 
-    A job has its node to itself, unless ``options`` say otherwise, so that it sees every GPU. Slurm itself never
-    puts it back in the queue: a retry is counted here.
+    A job has its node to itself, so that it sees every GPU. Slurm itself never puts it back in the queue: a retry is
+    counted here. Raises UsageError without submitit or Slurm, and for what is no directive.
     """
 
-    def __init__(self, folder: Path, options: Mapping[str, str] | None = None, *, limit_s: float = 3600.0) -> None:
+    def __init__(self, folder: Path, directives: Sequence[str] = (), *, limit_s: float = 3600.0) -> None:
         submitit = _submitit()
-        self._folder, self._options = folder, dict(options or {})
+        self._folder, self._options = folder, _options(directives)
         try:
             self._executor = submitit.SlurmExecutor(folder)
         except RuntimeError as error:
@@ -47,10 +48,7 @@ class SlurmPool:
 
     def nodes(self) -> tuple[str, ...]:
         """Give the nodes that Slurm calls usable and that respond; busy ones count. Raises CouldNotTell."""
-        partition = self._options.get("partition")
-        lines = _ask("sinfo", "-h", "-N", "-o", "%N %t", *(("-p", partition) if partition else ()))
-        states = (line.split() for line in lines)
-        return tuple(sorted({name for name, state in states if state in USABLE}))
+        return _nodes(self._options)
 
     def submit(self, node: str, fn: Callable[..., Any], /, *args: Any, retries: int = 0) -> Asked:
         """Ask one node; the job waits while the node is busy or away."""
@@ -124,6 +122,31 @@ class SlurmPool:
             self._send(job)
         else:
             job.asked.set_exception(error)
+
+
+def slurm_nodes(directives: Sequence[str] = ()) -> tuple[str, ...]:
+    """Give the nodes that Slurm calls usable in the partition of these directives. Raises CouldNotTell, UsageError."""
+    return _nodes(_options(directives))
+
+
+def _nodes(options: Mapping[str, str | bool]) -> tuple[str, ...]:
+    partition = options.get("partition")
+    lines = _ask("sinfo", "-h", "-N", "-o", "%N %t", *(("-p", str(partition)) if partition else ()))
+    states = (line.split() for line in lines)
+    return tuple(sorted({name for name, state in states if state in USABLE}))
+
+
+def _options(directives: Sequence[str]) -> dict[str, str | bool]:
+    """Read ``--exclusive``, ``--partition=gpu`` and ``--partition gpu`` as submitit takes them."""
+    found: dict[str, str | bool] = {}
+    for each in directives:
+        shape = re.fullmatch(r"--([a-z][a-z-]*)(?:[= ]\s*(\S.*))?", each.strip())
+        if shape is None:
+            raise UsageError(
+                f"`{each}` is not a long option of `sbatch`", (), ("write it as in a script: `--partition=gpu`",)
+            )
+        found[shape[1]] = shape[2] or True
+    return found
 
 
 class _Raised:

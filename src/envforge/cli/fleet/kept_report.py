@@ -11,15 +11,21 @@ from typing import Any
 
 from envforge.errors import DiskFailed, UsageError
 from envforge.provision import write_whole
+from envforge.report.fleet_html import fleet_html
 
+STEPS = ("detect", "plan", "create", "verify", "doctor")
 COLUMNS = ("node", "state", "attempts", "took_s", "host", "rc", "verdict", "codes", "says")
 
 
 def keep(folder: Path, data: Mapping[str, Any]) -> None:
-    """Write a step's shape as ``STEP.json`` and its nodes as ``STEP.csv``. Raises DiskFailed."""
+    """Write a step's shape as ``STEP.json``, its nodes as ``STEP.csv``, and every step that is there as ``index.html``.
+
+    Raises DiskFailed.
+    """
     try:
         write_whole(folder / f"{data['step']}.json", json.dumps(data, indent=2) + "\n")
         write_whole(folder / f"{data['step']}.csv", csv_of(data["nodes"]))
+        write_whole(folder / "index.html", fleet_html(read_kept(folder)))
     except OSError as error:
         raise DiskFailed(f"the report cannot be written: {error.strerror}", (str(folder),)) from error
 
@@ -34,9 +40,9 @@ def csv_of(rows: Sequence[Mapping[str, Any]]) -> str:
     return text.getvalue()
 
 
-def read_kept(folder: Path, steps: Sequence[str]) -> list[dict[str, Any]]:
+def read_kept(folder: Path) -> list[dict[str, Any]]:
     """Give the shapes of the steps that a report holds, the newest last. Raises UsageError where there is none."""
-    files = [path for step in steps if (path := folder / f"{step}.json").is_file()]
+    files = [path for step in STEPS if (path := folder / f"{step}.json").is_file()]
     if not files:
         raise UsageError(
             f"`{folder}` holds no report of a fleet", (str(folder),), ("`fleet detect --report` makes one",)

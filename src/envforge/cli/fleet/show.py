@@ -8,13 +8,11 @@ from typing import Annotated
 import typer
 
 from envforge.cli.common import command
-from envforge.cli.fleet.asking import DEADLINES_S
 from envforge.cli.fleet.kept_report import read_kept
 from envforge.cli.talk import Answer, Talk
 from envforge.report.fleet import fleet_page
 from envforge.report.page import join
 
-STEPS = (*DEADLINES_S, "plan")
 Kept = Annotated[Path, typer.Argument(metavar="DIR", envvar="ENVFORGE_REPORT", help="The report's folder.")]
 
 
@@ -24,6 +22,6 @@ def fleet(talk: Talk, report: Kept) -> Answer:
 
     `fleet detect`, `fleet plan`, `fleet create`, `fleet verify` and `fleet doctor` make it.
     """
-    shapes = read_kept(report, STEPS)
+    shapes = read_kept(report)
     verbose = talk.verbose > 0
     return Answer(data={"steps": shapes}, page=lambda: join(*(fleet_page(each, verbose=verbose) for each in shapes)))

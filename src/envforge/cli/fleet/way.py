@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
 
@@ -11,6 +12,16 @@ import typer
 
 from envforge.cli.common import Answer, Talk, command
 from envforge.model import value
+
+
+class QueueName(StrEnum):
+    """Which queue takes jobs, and what each job is."""
+
+    SLURM = "slurm"
+    DASK_SLURM = "dask-slurm"
+    DASK_PBS = "dask-pbs"
+    DASK_LSF = "dask-lsf"
+
 
 Scheduler = Annotated[
     str | None,
@@ -26,6 +37,32 @@ Ssh = Annotated[
     str | None,
     typer.Option(
         "--ssh", envvar="ENVFORGE_SSH", metavar="HOSTS", help="Start a worker on hosts over SSH: `node[01-16],gpu1`."
+    ),
+]
+Queue = Annotated[
+    QueueName | None,
+    typer.Option(
+        "--queue",
+        envvar="ENVFORGE_QUEUE",
+        help="Submit a job for each node: Slurm's own, or one that is a worker of Dask, in Slurm, PBS or LSF.",
+    ),
+]
+Directives = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--directive",
+        envvar="ENVFORGE_DIRECTIVE",
+        metavar="WORDS",
+        help="A line of each job's script, `--partition=gpu`; repeat it for more.",
+    ),
+]
+Interface = Annotated[
+    str | None,
+    typer.Option(
+        "--interface",
+        envvar="ENVFORGE_INTERFACE",
+        metavar="NAME",
+        help="The network by which workers of Dask reach this host, `ib0`.",
     ),
 ]
 Expect = Annotated[
@@ -68,6 +105,9 @@ class Way:
     scheduler: str | None
     local: int | None
     ssh: str | None
+    queue: QueueName | None
+    directives: tuple[str, ...]
+    interface: str | None
     expect: str | None
     deadline_s: float | None
     retries: int
@@ -79,6 +119,9 @@ def _flags(
     scheduler: Scheduler = None,
     local: Local = None,
     ssh: Ssh = None,
+    queue: Queue = None,
+    directive: Directives = None,
+    interface: Interface = None,
     expect: Expect = None,
     deadline: Deadline = None,
     retries: Retries = 1,
@@ -106,8 +149,9 @@ def fleet_command(
 def _way(given: dict[str, Any]) -> Way:
     """Take the shared flags out of what was given."""
     taken = {name: given.pop(name) for name in inspect.signature(_flags).parameters}
-    deadline_s, report = taken.pop("deadline"), taken.pop("report")
-    return Way(**taken, deadline_s=deadline_s, report=report and report.absolute())
+    deadline_s, report, directives = (taken.pop(name) for name in ("deadline", "report", "directive"))
+    where = report and report.absolute()
+    return Way(**taken, deadline_s=deadline_s, report=where, directives=tuple(directives or ()))
 
 
 def _show_flags(run: Callable[..., Answer | int], work: Callable[..., Answer | int]) -> None:
