@@ -65,6 +65,7 @@ def test_what_was_edited_in_the_cache_alone_is_cleaned(home, spec):
     assert ["mpmath-1.3.0-pyh0000000_0"] == json.loads(done.stdout)["data"]["damaged"]
     home.create(spec, "-n", "second")
     found = envelope(call("status", "second", "--deep", "--json", **home.variables))
+    assert "second" == found["data"]["name"]
     assert ([], []) == (found["data"]["files"]["flaws"], found["data"]["files"]["entries"])
 
 

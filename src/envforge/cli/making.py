@@ -105,7 +105,7 @@ def _register(job: Job, environment: Environment) -> None:
 def _provision(job: Job, footing: Footing) -> Environment:
     with job.talk.watching() as emit:
         return provision(
-            footing.lock,
+            replace(footing.lock, name=job.spec.name),
             footing.section,
             job.prefix,
             engines=job.engines,
