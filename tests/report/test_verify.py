@@ -115,3 +115,9 @@ def test_a_pass_with_a_code_is_a_warning_everywhere():
 )
 def test_where_checks_ran_is_said_by_card_and_driver(devices, driver, text):
     assert text == place_text(replace(REPORT, devices=devices, driver=driver))
+
+
+def test_a_cuda_build_that_found_no_gpu_is_proven_on_the_cpu_alone():
+    on_cpu = CheckResult(check="fft", device="cpu", outcome="pass", took_s=0.1)
+    page = shown(verify_page(replace(REPORT, cuda="13.0", results=(on_cpu,))))
+    assert page.endswith("proven to run here, on the CPU alone  (1 pass)\n")

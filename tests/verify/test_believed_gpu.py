@@ -260,12 +260,20 @@ def test_a_torch_that_tells_neither_free_memory_nor_address_is_helped_by_the_dri
     assert "pass" == said(report)["perf_membw"][0]
 
 
-def test_a_kernel_without_an_image_is_the_builds_fault(planted, driver):
-    found = (("LD_LIBRARY_PATH", str(driver)),)
+@pytest.mark.parametrize(
+    ("archs", "code"),
+    [
+        ("sm_80 sm_90", "torch-arch-too-old-for-gpu"),
+        ("sm_75 sm_80a", "torch-arch-too-old-for-gpu"),
+        ("sm_100 sm_120", "torch-arch-dropped-for-old-gpu"),
+    ],
+)
+def test_a_kernel_without_an_image_is_the_builds_fault(planted, driver, archs, code):
+    found = (("LD_LIBRARY_PATH", str(driver)), ("FAKE_ARCHS", archs))
     report = verify(planted(*GPU, believe.kernels_without_an_image), None, ("fft",), devices=("0",), variables=found)
     assert {
         "import_torch": ("pass", None),
-        "device_init": ("fail", "torch-arch-too-old-for-gpu"),
+        "device_init": ("fail", code),
         "fft": ("skip", "S_NO_DEVICE"),
     } == said(report)
 

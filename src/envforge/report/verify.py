@@ -92,10 +92,16 @@ def _result(result: CheckResult, verbose: bool) -> Iterator[Line]:
         yield Line(body=(("quiet", f"{name_} = {amount}"),), indent=6)
 
 
+def _used_gpu(report: SmokeReport) -> bool:
+    return not any(result.device in ("cpu", "mps") for result in report.results)
+
+
 def _foot(report: SmokeReport) -> Page:
     counts = Counter(result.outcome for result in report.results)
     noted = sum(1 for result in report.results if result.outcome == "pass" and result.code)
     words = [f"{count} {outcome}" for outcome, count in counts.items()]
     counted = ", ".join([*words, *([f"{noted} with a warning"] if noted else [])])
     style, verdict = VERDICTS[report.verdict]
+    if report.verdict == "pass" and report.cuda and not _used_gpu(report):
+        verdict = f"{verdict}, on the CPU alone"
     return (Line(body=((style, verdict), ("quiet", f"  ({counted})"))),)

@@ -1,7 +1,7 @@
 """cuDNN: where an incomplete or mixed stack fails although every product works."""
 
 from envforge_smoke.device import Precise
-from envforge_smoke.figures import UNIT, integers
+from envforge_smoke.figures import UNIT, integers, short
 from envforge_smoke.outcomes import Failed, of_exception
 
 
@@ -21,7 +21,7 @@ def conv_cudnn(bench):
             if got is None:
                 measured[name] = "unsupported"
                 continue
-            measured[name] = max(_errors(truth, got, name, last))
+            measured[name] = short(max(_errors(truth, got, name, last)))
     return measured
 
 
@@ -66,7 +66,7 @@ def _errors(truth, got, name, last):
         error = float((part - exact).abs().max())
         if not error <= limit:
             detail = "%s %s%s is off by %.3g" % (name, what, ", channels last" if last else "", error)
-            raise Failed("E_WRONG", detail, {"error": error, "limit": limit})
+            raise Failed("E_WRONG", detail, {"error": short(error), "limit": short(limit)})
         yield error
 
 

@@ -54,8 +54,8 @@ def eta_limit(name, inner):
 
 
 def short(number):
-    """Three significant digits: what a person reads and a diff keeps."""
-    return float("%.3g" % number)
+    """Three significant digits, what a person reads and a diff keeps; a word for NaN, which JSON does not have."""
+    return float("%.3g" % number) if math.isfinite(number) else str(number)
 
 
 def mix(torch, host):

@@ -44,7 +44,8 @@ def _scaled(bench, a, b):
 
 def _hold_offered(bench):
     """Skip where torch itself refuses the card: 2.1 took Hopper only, and a build for an old CUDA takes none."""
-    narrow = bench.torch.zeros(16, 16, device=bench.device).to(bench.torch.float8_e4m3fn)
+    n = bench.settings["n"]
+    narrow = bench.torch.zeros(n, n, device=bench.device).to(bench.torch.float8_e4m3fn)
     try:
         _scaled(bench, narrow, narrow)
     except RuntimeError as error:

@@ -157,7 +157,7 @@ def numpy_bridge(bench):
 
 CUDA_LIBRARY = re.compile(
     r"^lib(cudart|cublas|cublasLt|cudnn[a-z_]*|cufft|curand|cusolver|cusparse|cusparseLt|"
-    r"nccl|nvrtc-builtins|nvrtc|nvJitLink|cupti|nvshmem[a-z_]*|cufile)(?=[-.])"
+    r"nccl(?!-(?:net|tuner|profiler|env)\b)|nvrtc-builtins|nvrtc|nvJitLink|cupti|nvshmem[a-z_]*|cufile)(?=[-.])"
 )
 OPENMP = re.compile(r"^lib(gomp|iomp5|omp)(?=[-.])")
 
