@@ -199,9 +199,14 @@ def refused_as_busy(p: Chart) -> str | None:
     return r.cuda_code(p, BUSY) or p.said(BUSY_TEXT)
 
 
+def compute_mode(device: r.Device) -> str:
+    """Give the mode as NVML names it; nvidia-smi prints ``Exclusive_Process``."""
+    return str(device.get("compute_mode", "")).upper()
+
+
 @sign("compute-mode-exclusive-busy")
 def taken(p: Chart) -> Evidence | None:
-    busy = [device for device in r.healthy_devices(p) if str(device.get("compute_mode", "")).startswith("EXCLUSIVE")]
+    busy = [device for device in r.healthy_devices(p) if compute_mode(device).startswith("EXCLUSIVE")]
     line = refused_as_busy(p) if busy else None
     if not line:
         return None
@@ -214,5 +219,5 @@ def taken(p: Chart) -> Evidence | None:
 
 @sign("compute-mode-prohibited")
 def forbidden(p: Chart) -> Evidence | None:
-    closed = [device for device in r.healthy_devices(p) if str(device.get("compute_mode")) in ("PROHIBITED", "2")]
+    closed = [device for device in r.healthy_devices(p) if compute_mode(device) in ("PROHIBITED", "2")]
     return r.certain(f"GPU {r.name_of(closed[0])}: PROHIBITED", gpu=r.name_of(closed[0])) if closed else None

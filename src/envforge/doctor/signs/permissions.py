@@ -13,8 +13,9 @@ NO_PERMISSION = 4
 def mode_of(node: r.Device) -> int | None:
     """Read ``0666``, ``0o666`` or ``crw-rw-rw-``; None for anything else."""
     text = str(node.get("mode") or "")
-    if text.lstrip("0o").isdigit() and set(text) <= set("01234567o"):
-        return int(text.replace("o", ""), 8)
+    digits = text.removeprefix("0o")
+    if digits and set(digits) <= set("01234567"):
+        return int(digits, 8)
     if len(text) == 10:
         bits = "".join("1" if char in "rwxst" else "0" for char in text[1:])
         return int(bits, 2) | (0o1000 if text[-1] in "tT" else 0)
