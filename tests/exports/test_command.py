@@ -81,3 +81,17 @@ def test_what_is_not_there_is_one_clear_error(word, tmp_path):
 def test_no_folder_is_needed_to_write_into(lock_file):
     done = envforge("export", lock_file, "--format", "sbom", "-o", Path("/proc/no/such/file"))
     assert (5, "cannot be written" in done.stderr) == (done.returncode, True)
+
+
+def test_a_lock_from_places_that_the_command_line_named_is_still_of_its_spec(channel, tmp_path):
+    spec = tmp_path / "named.yaml"
+    profile = '{driver: null, gpus: [], glibc: "2.39", subdir: linux-64}'
+    spec.write_text(
+        f'name: named\npython: "{channel.python}"\nsources: [conda-forge]\nindexes: []\ntargets: {{laptop: {profile}}}\n'
+    )
+    locked = envforge("lock", spec, "--channel", channel.url, PIP_CONFIG_FILE="/dev/null", PIP_FIND_LINKS="")
+    assert 0 == locked.returncode, locked.stderr
+    assert "# named, for linux-64" in envforge("export", spec, "--format", "explicit").stdout
+    spec.write_text(spec.read_text() + "conda: [sympy]\n")
+    stale = envforge("export", spec, "--format", "explicit")
+    assert (4, True) == (stale.returncode, "the spec has changed since the lock was made" in stale.stderr)

@@ -107,13 +107,13 @@ def lock_of(path: Path) -> Lock:
     if path.name.endswith((".lock.yaml", ".lock.yml")):
         return read_lock(read_text(path, "lock"), str(path))
     from envforge.cli.asking import read_spec
-    from envforge.spec import spec_digest
+    from envforge.cli.locking import is_of
 
     spec, beside, hint = read_spec(path), lock_path(path), (f"make it with `envforge lock {path}`",)
     if not beside.exists():
         raise Stale("there is no lock", (str(beside),), hint)
     lock = read_lock(read_text(beside, "lock"), str(beside))
-    if lock.spec_digest != spec_digest(spec):
+    if not is_of(lock, spec):
         raise Stale("the spec has changed since the lock was made", (str(beside),), hint)
     return lock
 

@@ -182,12 +182,28 @@ def with_pythons(machine: Machine, here: Machine) -> Machine:
 
 def join_lock(spec: Spec, facts: Facts, made: tuple[Made, ...], kept: tuple[Section, ...] = ()) -> Lock:
     """Put sections together: those just made, and those of an earlier lock of the same spec that still stand."""
+    from envforge.cli.asking import read_spec
     from envforge.spec import spec_digest
 
+    file, asked = Path(spec.origin), spec_digest(spec)
+    written = spec_digest(read_spec(file)) if file.is_file() else asked
     fresh = tuple(each.section for each in made if each.section)
     names = {section.target for section in fresh}
     sections = (*(each for each in kept if each.target not in names), *fresh)
-    return Lock(name=spec.name, spec_digest=spec_digest(spec), facts_digest=facts.digest, sections=sections)
+    return Lock(
+        name=spec.name,
+        spec_digest=asked,
+        facts_digest=facts.digest,
+        sections=sections,
+        written_digest=None if written == asked else written,
+    )
+
+
+def is_of(lock: Lock, spec: Spec) -> bool:
+    """Tell whether a lock was made of a spec as its file has it, whatever places the command line named for it."""
+    from envforge.spec import spec_digest
+
+    return spec_digest(spec) in (lock.spec_digest, lock.written_digest)
 
 
 def save_lock(lock: Lock, spec_file: Path) -> bool:
@@ -206,13 +222,12 @@ def save_lock(lock: Lock, spec_file: Path) -> bool:
 def staleness(environment: Environment) -> Staleness | None:
     """Say why an environment is no longer what its spec and lock ask for; None when it is, or nothing can tell."""
     from envforge.cli.asking import read_spec
-    from envforge.spec import spec_digest
 
     spec_file = Path(environment.spec_origin)
     lock = find_lock(spec_file) if environment.spec_origin and spec_file.exists() else None
     if lock is None:
         return None
-    if lock.spec_digest != spec_digest(read_spec(spec_file)):
+    if not is_of(lock, read_spec(spec_file)):
         return Staleness(why=f"`{spec_file.name}` has changed since it was locked")
     if environment.lock_digest in {section_digest(section) for section in lock.sections}:
         return None

@@ -92,12 +92,16 @@ class Section:
 
 @value
 class Lock:
-    """A lock file: made for this spec (digest of what matters) from these facts, one section per target."""
+    """A lock file: made for this spec (digest of what matters) from these facts, one section per target.
+
+    ``written_digest`` is that of the spec's file, where the command line named other places than the file does.
+    """
 
     name: str
     spec_digest: str
     facts_digest: str
     sections: tuple[Section, ...]
+    written_digest: str | None = None
 
 
 @value
