@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from envforge.facts import Facts
 from envforge.model import Candidate, Choice, Conflict, Machine, Offer, Reason, Spec
-from envforge.resolve.choose import bits, hitting_sets, minimal, union
+from envforge.resolve.choose import hitting_sets, minimal, union
 from envforge.resolve.constraints import Ruled
 from envforge.resolve.constraints.pins import SourcePin, TorchPin
 from envforge.resolve.explain import better, ranges, reasons, rejected, wished
@@ -97,9 +97,11 @@ def _core(inquiry: Inquiry, ruling: Ruling, rules: tuple[Ruled, ...]) -> tuple[R
 
 
 def _missed_least(rule: Ruled, ruling: Ruling, mask: int) -> int:
-    demands = {index: rule.demand(ruling.judged.candidates[index]) for index in bits(mask)}
-    least = min(demands.values())
-    return ruling.best(sum(1 << index for index, demand in demands.items() if demand == least))
+    demands = [
+        (rule.demand(ruling.judged.candidates[places[0]]), same) for same, places in ruling.builds if same & mask
+    ]
+    least = min(demand for demand, _ in demands)
+    return ruling.best(mask & union(same for demand, same in demands if demand == least))
 
 
 def _told(rule: Ruled, candidate: Candidate, inquiry: Inquiry, ruling: Ruling, *, alone: bool) -> str:

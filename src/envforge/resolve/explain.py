@@ -41,11 +41,11 @@ def _by_wish(ruling: Ruling, indexes: Iterable[int]) -> tuple[int, ...]:
 def nearest(ruling: Ruling, mask: int) -> Iterable[int]:
     """Give one candidate for each build: the one that breaks fewest rules, then the best Python."""
     fewest = {
-        index: -broken.bit_count()
+        index: broken.bit_count()
         for broken, members in ruling.judged.by_broken().items()
         for index in bits(members & mask)
     }
-    return ruling.one_for_each_build(sorted(fewest), lambda index: (fewest[index], *ruling.of_python(index)))
+    return ruling.one_of_each(mask, fewest.__getitem__)
 
 
 def rejected(ruling: Ruling, indexes: Iterable[int]) -> tuple[Rejected, ...]:

@@ -11,24 +11,31 @@ from envforge.model import Candidate, Machine, Offer, Spec, value
 from envforge.resolve.candidates import candidates
 from envforge.resolve.choose import Judged, Panel, bits
 from envforge.resolve.constraints import Ruled, constraints_of
-from envforge.resolve.rank import Rank, Ranking
+from envforge.resolve.rank import Rank, Ranking, of_python
 
+Builds = tuple[tuple[int, tuple[int, ...]], ...]
 ANY_SUBDIR = ("linux-64", "linux-aarch64", "osx-arm64", "win-64")
 
 
 @value
 class Ruling:
-    """What came of asking once: every rule's answers, and how candidates rank."""
+    """What came of asking once: every rule's answers, and how candidates rank.
+
+    ``builds`` gives of each build the mask of its candidates, and their places, the best Python first; ``doubts`` the
+    masks of those of whom some rule cannot tell.
+    """
 
     spec: Spec
     machines: tuple[Machine, ...]
     rules: tuple[Ruled, ...]
     judged: Judged
     ranking: Ranking
+    builds: Builds
+    doubts: tuple[int, ...]
 
     def unknown(self, index: int) -> int:
         """Count the rules that cannot tell of one candidate."""
-        return sum(mask >> index & 1 for mask in self.judged.unknown if mask)
+        return sum([mask >> index & 1 for mask in self.doubts])
 
     def rank(self, index: int) -> Rank:
         """Rank one candidate, unknown rules counted."""
@@ -36,32 +43,33 @@ class Ruling:
 
     def ranked(self, mask: int | None = None) -> tuple[int, ...]:
         """Give the admissible candidates (or those of a mask), best first, one for each build: its best Python."""
-        return tuple(sorted(self._one_for_each_build(mask), key=self.rank, reverse=True))
+        return tuple(sorted(self.one_of_each(self._admissible(mask)), key=self.rank, reverse=True))
 
     def best(self, mask: int | None = None) -> int:
         """Give the first of `ranked`, without ranking the others. There must be one."""
-        return max(self._one_for_each_build(mask), key=self.rank)
+        return max(self.one_of_each(self._admissible(mask)), key=self.rank)
 
     def wished(self, mask: int) -> int:
         """Give the candidate of a mask that would be best if the machine ran it perfectly."""
         wish, candidates = self.ranking.wish, self.judged.candidates
-        return max(self._one_for_each_build(mask), key=lambda index: wish(candidates[index]))
+        return max(self.one_of_each(mask), key=lambda index: wish(candidates[index]))
 
-    def _one_for_each_build(self, mask: int | None) -> Iterator[int]:
-        return self.one_for_each_build(bits(self.judged.admissible if mask is None else mask), self.of_python)
+    def _admissible(self, mask: int | None) -> int:
+        return self.judged.admissible if mask is None else mask
 
-    def of_python(self, index: int) -> tuple[object, ...]:
-        """Give what tells candidates of one build apart: what is unknown of them, and their Python."""
-        return (-self.unknown(index), *self.ranking.of_python(self.judged.candidates[index]))
+    def one_of_each(self, mask: int, misses: Callable[[int], int] | None = None) -> Iterator[int]:
+        """Give of each build in a mask the candidate that misses least, then the best known, then the best Python."""
+        for same, places in self.builds:
+            if both := same & mask:
+                there = (at for at in places if both >> at & 1)
+                if misses is not None:
+                    yield min(there, key=lambda at: (misses(at), self.unknown(at)))
+                else:
+                    yield min(there, key=self.unknown) if self._tells_apart(both) else next(there)
 
-    def one_for_each_build(self, indexes: Iterable[int], key: Callable[[int], tuple[object, ...]]) -> Iterator[int]:
-        """Give the candidate of each build that is greatest by ``key``."""
-        picked: dict[int, tuple[tuple[object, ...], int]] = {}
-        for index in indexes:
-            build, this = id(self.judged.candidates[index].build), key(index)
-            if build not in picked or picked[build][0] < this:
-                picked[build] = this, index
-        return (index for _, index in picked.values())
+    def _tells_apart(self, mask: int) -> bool:
+        """Say whether some rule cannot tell of some candidates of a mask, and can of others."""
+        return any(0 != mask & doubt != mask for doubt in self.doubts)
 
     def candidate(self, index: int) -> Candidate:
         """Give one candidate, with the companions that this spec asks for."""
@@ -84,6 +92,7 @@ class Inquiry:
     def __init__(self, spec: Spec, machines: tuple[Machine, ...], facts: Facts, offers: tuple[Offer, ...]) -> None:
         self.spec, self.machines, self.facts, self.offers = spec, machines, facts, offers
         self.panel = Panel(candidates(subdirs(machines), facts, offers, spec.companions))
+        self._builds = _by_build(self.panel.candidates, facts)
 
     def about(self, machines: tuple[Machine, ...]) -> Inquiry:
         """Put the same question for other machines of the same platforms; answers already given are kept."""
@@ -101,13 +110,26 @@ class Inquiry:
         spec = self.spec if spec is None else spec
         machines = self.machines if machines is None else machines
         rules = constraints_of(spec, machines, self.facts, self.offers if offers is None else offers)
+        judged = self.panel.judge(rules)
         return Ruling(
             spec=spec,
             machines=machines,
             rules=rules,
-            judged=self.panel.judge(rules),
+            judged=judged,
             ranking=Ranking(spec, machines, self.facts),
+            builds=self._builds,
+            doubts=tuple(filter(None, judged.unknown)),
         )
+
+
+def _by_build(candidates: tuple[Candidate, ...], facts: Facts) -> Builds:
+    found: dict[int, list[int]] = {}
+    for place, candidate in enumerate(candidates):
+        found.setdefault(id(candidate.build), []).append(place)
+    best_first = (
+        sorted(places, key=lambda at: of_python(candidates[at], facts), reverse=True) for places in found.values()
+    )
+    return tuple((sum(1 << at for at in places), tuple(places)) for places in best_first)
 
 
 def subdirs(machines: Iterable[Machine]) -> tuple[str, ...]:

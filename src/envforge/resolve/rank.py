@@ -65,11 +65,18 @@ class Ranking:
         }
         self._wants_gpu = _wants_gpu(spec, machines)
         self._builds: dict[int, tuple[Build, bool, int, bool, int, str]] = {}
+        self._ranks: dict[tuple[int, int], tuple[Candidate, Rank]] = {}
 
     def rank(self, candidate: Candidate, unknown: int = 0) -> Rank:
         """Rank one candidate of which ``unknown`` rules could not tell."""
+        key = id(candidate), unknown
+        if key not in self._ranks:
+            self._ranks[key] = candidate, self._rank(candidate, unknown)
+        return self._ranks[key][1]
+
+    def _rank(self, candidate: Candidate, unknown: int) -> Rank:
         build = candidate.build
-        supported, settled, python = self.of_python(candidate)
+        supported, settled, python = of_python(candidate, self._facts)
         _, accelerator, kernels, native, source, name = self._of_build(build)
         return Rank(
             accelerator=accelerator,
@@ -86,12 +93,6 @@ class Ranking:
             python=python,
             name=name,
         )
-
-    def of_python(self, candidate: Candidate) -> tuple[bool, bool, tuple[int, ...]]:
-        """Give the part of a rank that speaks of the Python: supported, settled, and the newest."""
-        python = candidate.python
-        settled = _settled(self._facts, python, candidate.build.torch)
-        return _supported(self._facts, python), settled, _minor(python)
 
     def wish(self, candidate: Candidate) -> Rank:
         """Rank a candidate as if the machine ran it perfectly: what the user would have got, were it allowed."""
@@ -121,6 +122,12 @@ class Ranking:
             native = self.native(build) is not False
             found = self._builds[id(build)] = (build, fits, self.kernels(build), native, place, name)
         return found
+
+
+def of_python(candidate: Candidate, facts: Facts) -> tuple[bool, bool, tuple[int, ...]]:
+    """Give the part of a rank that speaks of the Python: supported, settled, and the newest."""
+    python = candidate.python
+    return _supported(facts, python), _settled(facts, python, candidate.build.torch), _minor(python)
 
 
 def _wants_gpu(spec: Spec, machines: tuple[Machine, ...]) -> bool:

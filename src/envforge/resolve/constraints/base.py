@@ -60,7 +60,7 @@ class Ruled:
         return None
 
     def demand(self, candidate: Candidate, /) -> tuple[int, ...]:
-        """Say how much is missing to allow a forbidden candidate, to compare: the least speaks in a conflict."""
+        """Say how much is missing to allow a forbidden build, to compare: the least speaks in a conflict."""
         return ()
 
     def praise(self, candidate: Candidate, /) -> str | None:
