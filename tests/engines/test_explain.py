@@ -29,6 +29,11 @@ Cannot solve the request because of: numpy 2.* cannot be installed because there
 └─ numpy 2.4.6 would require
    └─ python >=3.13,<3.14.0a0, for which no candidates were found."""
 
+RATTLER_NEWER = """\
+Cannot solve the request because of: The following packages are incompatible
+└─ prefix-probe 1.0 is excluded because the package is uploaded after the cutoff date of 2026-11-02 00:00:00
+"""
+
 
 @pytest.mark.contract
 @pytest.mark.parametrize(
@@ -37,6 +42,11 @@ Cannot solve the request because of: numpy 2.* cannot be installed because there
         (MAMBA, "fits this machine: candidates need `__cuda >=12.8`; this machine provides `__cuda=12.4`"),
         (RATTLER_GLIBC, "fits this machine: candidates need `__glibc >=99`; this machine provides no `__glibc`"),
         (MAMBA_UNKNOWN, "no channel has a conda package that fits `nosuchpkg`"),
+        (
+            RATTLER_NEWER,
+            "the request: prefix-probe 1.0 is excluded because the package is uploaded after the cutoff date of "
+            "2026-11-02 00:00:00",
+        ),
         (RATTLER_OTHER_PYTHON, "the request: python >=3.13,<3.14.0a0, for which no candidates were found"),
     ],
 )

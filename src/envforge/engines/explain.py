@@ -28,7 +28,7 @@ _CONTRADICTION = "The following packages are incompatible"
 _VIRTUAL = re.compile(r"(__[a-z0-9_]+) ([^\s,]+(?:,[^\s,]+)*)")
 _LEAST = re.compile(r">=([0-9]+(?:\.[0-9]+)*)$")
 _UNKNOWN = re.compile(r"No candidates were found for (.+?)\.?$|─ (\S+)(?: [^\s,]+)* does not exist", re.MULTILINE)
-_REFUSED = re.compile(r"(the constraint .+? cannot be fulfilled|\S+ .+? is excluded because .+)", re.MULTILINE)
+_REFUSED = re.compile(r"(the constraint .+? cannot be fulfilled|[\w.-]+ .+? is excluded because .+)", re.MULTILINE)
 _OTHER_PYTHON = re.compile(r"^(python|python_abi) ")
 _TELLS_NOTHING = re.compile(r"(would require|viable options:?|no viable options)$")
 
