@@ -16,7 +16,7 @@ ROWS = [
     {"cli"},
 ]
 HOMES = {
-    "rattler": {"engines/rattler.py", "engines/_rattler_worker.py", "engines/attestations.py"},
+    "rattler": {"engines/rattler.py", "engines/_rattler_worker.py", "engines/attestations.py", "engines/network.py"},
     "pynvml": {"detect/nvml.py"},
     "psutil": {"detect/memory.py"},
     "rich": {"report/text.py", "report/progress.py", "report/fleet_live.py"},

@@ -17,7 +17,7 @@ import pytest
 from channel.served import Served
 from channel.wheelhouse import Channel
 from envforge.engines.rattler import RattlerEngine, package_cache
-from envforge.errors import BadArtefact, DiskFailed, SpecError, Unreachable, Unsatisfiable
+from envforge.errors import BadArtefact, DiskFailed, SpecError, Unreachable, Unsatisfiable, UsageError
 from envforge.model import Locked, Plan, Progress
 
 MakePlan = Callable[..., Plan]
@@ -314,3 +314,48 @@ def test_credentials_of_a_private_channel_come_from_rattlers_file_or_netrc_and_s
     with environment(**{variable: str(store)}):
         found = RattlerEngine(tmp_path / "cache", environ={}).lock(make_plan("tzdata", channels=(served.url,)), ignore)
     assert [f"{served.url}/noarch/tzdata-2026a-h0000000_0.conda"] == [each.url for each in found]
+
+
+def mirrored(tmp_path: Path, *mirrors: str) -> dict[str, str]:
+    """Configure mirrors as users of rattler's tools do; give the variables that lead there."""
+    config = tmp_path / "config" / "rattler" / "config.toml"
+    config.parent.mkdir(parents=True)
+    urls = ", ".join(f'"{each}"' for each in mirrors)
+    config.write_text(f'[mirrors]\n"https://forge.test/channel" = [{urls}]\n')
+    return {"XDG_CONFIG_HOME": str(tmp_path / "config")}
+
+
+@pytest.mark.parametrize("lacks", ["repodata", r"\.conda$", ""])
+@pytest.mark.parametrize("how", ["404", "503"])
+def test_what_one_mirror_lacks_comes_from_the_next(
+    how: str, lacks: str, make_plan: MakePlan, channel: Channel, http_server: Serve, tmp_path: Path
+) -> None:
+    poor, rich = http_server(channel.path), http_server(channel.path)
+    poor.misbehave(lacks, how)  # type: ignore[arg-type]
+    plan = make_plan("tzdata", "python_abi 3.11.*", channels=("https://forge.test/channel",))
+    with environment(**mirrored(tmp_path, poor.url, rich.url)):
+        engine = RattlerEngine(tmp_path / "cache", environ={})
+        found = engine.lock(plan, ignore)
+        engine.install(found, tmp_path / "stage", tmp_path / "env", ignore)
+    assert {"https://forge.test/channel/noarch"} == {each.url.rsplit("/", 1)[0] for each in found}
+    assert 2 == len(list((tmp_path / "stage/conda-meta").glob("*-*-*.json")))
+
+
+def test_what_no_mirror_has_is_unreachable(
+    make_plan: MakePlan, channel: Channel, http_server: Serve, tmp_path: Path
+) -> None:
+    poor, poorer = http_server(channel.path), http_server(tmp_path)
+    poor.misbehave(r"tzdata.*\.conda$", "404")
+    plan = make_plan("tzdata", channels=("https://forge.test/channel",))
+    with environment(**mirrored(tmp_path, poor.url, poorer.url)):
+        engine = RattlerEngine(tmp_path / "cache", environ={})
+        found = engine.lock(plan, ignore)
+        with pytest.raises(Unreachable, match="tzdata"):
+            engine.install(found, tmp_path / "stage", tmp_path / "env", ignore)
+
+
+def test_a_broken_configuration_of_rattlers_is_a_usage_error(make_plan: MakePlan, tmp_path: Path) -> None:
+    told = mirrored(tmp_path)
+    (tmp_path / "config/rattler/config.toml").write_text("[mirrors\n")
+    with environment(**told), pytest.raises(UsageError, match="rattler's configuration cannot be read"):
+        RattlerEngine(tmp_path / "cache", environ={}).lock(make_plan("tzdata"), ignore)

@@ -16,12 +16,12 @@ from envforge.engines.artefacts import check_local, refuse_remote
 from envforge.engines.explain import explain, missing_packages
 from envforge.engines.failures import install_failure, unreachable
 from envforge.engines.mapped import lean
+from envforge.engines.network import make_client
 from envforge.engines.places import channel_url, cutoff, without_credentials
 from envforge.engines.watch import Watch
 from envforge.errors import BadArtefact, EnvforgeError, SpecError, Unreachable
 from envforge.model import Emit, Locked, Plan, Progress, value
 
-USER_AGENT = "envforge/1"
 STEP_S = 0.25
 
 
@@ -29,7 +29,7 @@ STEP_S = 0.25
 class Caches:
     """Where repodata and packages are kept; ``shared`` are folders of more packages.
 
-    ``offline``: the network is not used; ``copied``: files are copied, not linked.
+    ``offline``: the network is not used; ``copied``: files are copied, not linked; ``turn``: of the lists of mirrors.
     """
 
     repodata: Path
@@ -37,6 +37,7 @@ class Caches:
     shared: tuple[Path, ...] = ()
     offline: bool = False
     copied: bool = False
+    turn: int = 0
 
 
 def load() -> None:
@@ -46,12 +47,10 @@ def load() -> None:
 
 def make_gateway(caches: Caches) -> Any:
     """Make a gateway with rattler's own client: retries, credentials, proxies, mirrors of its configuration."""
-    from rattler import Client, Gateway, SourceConfig
+    from rattler import Gateway, SourceConfig
 
     config = SourceConfig(cache_action="force-cache-only") if caches.offline else SourceConfig()
-    return Gateway(
-        cache_dir=caches.repodata, client=Client.default_client(user_agent=USER_AGENT), default_config=config
-    )
+    return Gateway(cache_dir=caches.repodata, client=make_client(caches.turn), default_config=config)
 
 
 def _subdirs(subdir: str) -> list[Any]:
@@ -206,7 +205,7 @@ def install_locked(
 async def _install(
     artefacts: tuple[Locked, ...], stage: Path, final: Path, caches: Caches, stall_s: float, emit: Emit
 ) -> None:
-    from rattler import Client, Config, PackageCache, install
+    from rattler import Config, PackageCache, install
     from rattler.exceptions import InstallerError
 
     cache = PackageCache.new_layered([caches.packages, *caches.shared])
@@ -220,7 +219,7 @@ async def _install(
         records,
         stage,
         package_cache=cache,
-        client=Client.default_client(user_agent=USER_AGENT),
+        client=make_client(caches.turn),
         alternative_target_prefix=final,
         show_progress=False,
         reporter=cast(Any, watch),

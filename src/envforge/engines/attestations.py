@@ -13,7 +13,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from envforge.engines._rattler_worker import USER_AGENT, record_of
+from envforge.engines._rattler_worker import record_of
+from envforge.engines.network import make_client
 from envforge.engines.standing import do
 from envforge.errors import BadArtefact, Unreachable, UsageError
 from envforge.model import Attestations, Locked
@@ -79,11 +80,10 @@ def _trusted_root(text: str | None, *, offline: bool) -> Any:
 
 
 async def _verify_all(artefacts: tuple[Locked, ...], wanted: Attestations, root: Any) -> tuple[str, ...]:
-    from rattler import Client
     from rattler.sigstore import Issuer, Publisher, VerificationPolicy
 
     publisher = Publisher(identity=wanted.publisher, issuer=Issuer(wanted.issuer) if wanted.issuer else None)
-    policy, client = VerificationPolicy.require(publisher), Client.default_client(user_agent=USER_AGENT)
+    policy, client = VerificationPolicy.require(publisher), make_client()
     turns = asyncio.Semaphore(AT_ONCE)
     told = [_wrong(each, policy, client, root, turns) for each in artefacts]
     return tuple(filter(None, await asyncio.gather(*told)))

@@ -3,20 +3,39 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from envforge.engines._rattler_worker import Caches, install_locked, solve_plan
 from envforge.engines.failures import unreachable
 from envforge.engines.link_scripts import run_link_scripts
+from envforge.engines.network import count_mirrors
 from envforge.engines.standing import dismiss, do
-from envforge.errors import DiskFailed, EngineFailed
+from envforge.errors import DiskFailed, EngineFailed, Unreachable
 from envforge.model import Emit, Locked, Plan
 from envforge.run import copies
 
+_T = TypeVar("_T")
+NOT_THERE = "404"
 DEADLINE_S = 120.0
 GRACE_S = 5.0
+
+
+def _by_turns(work: Callable[[int], _T]) -> _T:
+    """Do work that needs the network; where a mirror lacks a file, do it again with the next mirror in front."""
+    turn, turns = 0, 1
+    while True:
+        try:
+            return work(turn)
+        except Unreachable as error:
+            if NOT_THERE not in f"{error} {error.where}":
+                raise
+            turns, turn = max(turns, do(count_mirrors)), turn + 1
+            if turn >= turns:
+                raise
 
 
 def package_caches(cache: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
@@ -79,13 +98,15 @@ class RattlerEngine:
         Raises Unsatisfiable, Unreachable (naming the channel), EngineFailed, and SpecError for what is no match spec.
         """
         self._make(self._caches.repodata)
+        return _by_turns(lambda turn: self._solve(plan, turn, emit))
+
+    def _solve(self, plan: Plan, turn: int, emit: Emit) -> tuple[Locked, ...]:
+        caches, limit_s = replace(self._caches, turn=turn), self._deadline_s
         try:
-            found: tuple[Locked, ...] = do(
-                solve_plan, plan, self._caches, self._deadline_s, deadline_s=self._deadline_s + GRACE_S, emit=emit
-            )
+            found: tuple[Locked, ...] = do(solve_plan, plan, caches, limit_s, deadline_s=limit_s + GRACE_S, emit=emit)
         except EngineFailed as error:
             if isinstance(error.__cause__, TimeoutError):
-                raise unreachable(", ".join(plan.channels), f"no answer within {self._deadline_s:g} s") from None
+                raise unreachable(", ".join(plan.channels), f"no answer within {limit_s:g} s") from None
             raise
         return found
 
@@ -99,7 +120,13 @@ class RattlerEngine:
         conda = tuple(each for each in artefacts if each.kind == "conda")
         where, there = stage.absolute(), final.absolute()
         caches = replace(self._caches, copied=True) if any(each.link_scripts for each in conda) else self._caches
-        do(install_locked, conda, where, there, caches, self._deadline_s, emit=emit)
+
+        def link(turn: int) -> None:
+            if turn and where.exists():
+                shutil.rmtree(where)
+            do(install_locked, conda, where, there, replace(caches, turn=turn), self._deadline_s, emit=emit)
+
+        _by_turns(link)
         run_link_scripts(conda, where, there, emit)
         dismiss()
 
