@@ -51,7 +51,8 @@ def cli_page() -> str:
     """Write every command with its flags, their variables and examples."""
     head = (
         f"# Commands\n\n{NOTE}\n\nEvery flag has a variable that sets it. `-h` shows a command's help, `--version` the "
-        "version. Exit codes have [their own page](exit-codes.md), and so has [`--json`](json.md).\n"
+        "version. Exit codes have [their own page](exit-codes.md), and so has [`--json`](json.md). "
+        "`ENVFORGE_THEME` is `light` or `dark`, where the terminal does not say; `FORCE_HYPERLINK` is `1` or `0`.\n"
     )
     command = click_command("schema")
     ctx = command.make_context("envforge schema", [], resilient_parsing=True)

@@ -15,6 +15,11 @@ ABOUT = (
     "Python, torch and CUDA that run there, locks every package with its hash, installs them into one environment, "
     "and proves with real kernels that it works. Where nothing can work, it says why, and what would help."
 )
+VARIABLES = (
+    "Every flag has a variable that sets it, named beside it above. ENVFORGE_THEME is light or dark, where the terminal "
+    "does not say. NO_COLOR, FORCE_COLOR and FORCE_HYPERLINK are heeded, and so are CONDA_OVERRIDE_CUDA, the proxies, "
+    "and the settings of pip and uv."
+)
 EXITS = (
     ("0", "Done, and well."),
     ("1", "What was examined is not well: a conflict, a failed check, a finding."),
@@ -53,11 +58,7 @@ def manual() -> str:
     ctx = shared.make_context("envforge schema", [], resilient_parsing=True)
     lines += [".SH FLAGS OF EVERY COMMAND", *options(shared, ctx, shared=True)]
     lines += [".SH EXIT STATUS", *entries(EXITS)]
-    lines += [".SH ENVIRONMENT", "Every flag has a variable that sets it, named beside it above."]
-    lines += [
-        "NO_COLOR, FORCE_COLOR and FORCE_HYPERLINK are heeded, and so are CONDA_OVERRIDE_CUDA, the proxies, and the"
-    ]
-    lines += ["settings of pip and uv.", ".SH FILES", *entries(FILES)]
+    lines += [".SH ENVIRONMENT", roff(VARIABLES), ".SH FILES", *entries(FILES)]
     return "\n".join(line for line in lines if line) + "\n"
 
 

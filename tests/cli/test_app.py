@@ -43,6 +43,14 @@ def test_every_command_shows_examples_and_no_markup(name):
     assert "[bold]" not in text
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_fits_into_80_columns_and_breaks_no_variable(name):
+    done = call(*name.split(), "--help", COLUMNS="80")
+    lines = [line for line in done.stdout.splitlines() if not line.strip().startswith("envforge ")]
+    assert [] == [line for line in lines if len(line) > 80]
+    assert [] == re.findall(r"\[env var:\s*\n|ENVFORGE_\w*\n\s*\w+[;\]]", done.stdout)
+
+
 def test_help_is_plain_text_on_stdout():
     done = call("plan", "--help")
     assert (0, "") == (done.returncode, done.stderr)
@@ -174,13 +182,6 @@ def test_secrets_are_taken_out(text, expected):
 def test_completion_is_offered():
     assert "--install-completion" in call("--help").stdout
     assert app.registered_callback is not None
-
-
-def test_completion_knows_the_environments(tmp_path):
-    (tmp_path / "vision").mkdir()
-    (tmp_path / ".vision.stage").mkdir()
-    shell = {"_ENVFORGE_COMPLETE": "complete_bash", "COMP_WORDS": "envforge verify v", "COMP_CWORD": "2"}
-    assert "vision\n" == call(**shell, ENVFORGE_ENVS_DIR=str(tmp_path)).stdout
 
 
 def test_an_error_is_annotated_on_github(tmp_path):

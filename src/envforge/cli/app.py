@@ -17,7 +17,7 @@ from importlib import import_module
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import CompletionItem, TyperCommand, TyperGroup  # type: ignore[attr-defined]
 
 from envforge.cli.common import guarded
 from envforge.cli.talk import Talk
@@ -56,6 +56,8 @@ COMMANDS = {
 SETTINGS = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 USAGE_ERROR: Any = typer.BadParameter.__mro__[1]  # typer bundles click, and exports only the subclass
 KEEPS_WORDS = frozenset({"run"})
+OUTPUT = frozenset({"json", "quiet", "verbose", "color", "no_progress", "help"})
+HARD_SPACE = "\N{NO-BREAK SPACE}"
 
 
 class LazyGroup(TyperGroup):
@@ -77,6 +79,45 @@ class LazyGroup(TyperGroup):
             return pair, self.get_command(ctx, pair), args[2:]
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        """Offer one word at a time: the second word of a command is offered by its first."""
+        return [each for each in super().shell_complete(ctx, incomplete) if " " not in each.value]
+
+
+class Command(TyperCommand):
+    """A command whose help keeps variables and limits whole, and its flags of output below its own."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        groups: dict[str, list[tuple[str, str]]] = {"Arguments": [], "Options": [], "Output": []}
+        for param in self.get_params(ctx):
+            if record := param.get_help_record(ctx):
+                name = "Output" if param.name in OUTPUT else param.param_type_name.capitalize() + "s"
+                groups[name].append((record[0], _whole(record[1])))
+        for name, rows in groups.items():
+            if rows:
+                with formatter.section(name):
+                    formatter.write_dl(rows)
+
+    def get_help(self, ctx: Any) -> str:
+        return super().get_help(ctx).replace(HARD_SPACE, " ")
+
+
+def _whole(text: str) -> str:
+    """Let no line end inside what the brackets that close a flag's help list."""
+    head, bracket, tail = text.rpartition("[")
+    parts = (part.replace(" ", HARD_SPACE) for part in tail.split("; "))
+    return f"{head}{bracket}{'; '.join(parts)}" if bracket else text
+
+
+class FirstWord(Command):
+    """A command whose name is also the first word of others."""
+
+    def shell_complete(self, ctx: Any, incomplete: str) -> list[Any]:
+        words = (name.removeprefix(f"{self.name} ") for name in COMMANDS if name.startswith(f"{self.name} "))
+        seconds = [each for each in words if each.startswith(incomplete)]
+        told = [CompletionItem(each, help=_first_clause(load(f"{self.name} {each}"))) for each in seconds]
+        return [*told, *super().shell_complete(ctx, incomplete)]
+
 
 def load(name: str) -> Callable[..., int]:
     """Import a command's function."""
@@ -89,7 +130,9 @@ def click_command(name: str) -> Any:
     single = typer.Typer(rich_markup_mode=None, add_completion=False, pretty_exceptions_enable=False)
     settings = SETTINGS | ({"allow_interspersed_args": False} if name in KEEPS_WORDS else {})
     function = load(name)
-    single.command(name, context_settings=settings, short_help=_first_clause(function))(function)
+    leads = any(each.startswith(f"{name} ") for each in COMMANDS)
+    kind = FirstWord if leads else Command
+    single.command(name, cls=kind, context_settings=settings, short_help=_first_clause(function))(function)
     return typer.main.get_command(single)
 
 

@@ -10,6 +10,7 @@ import typer
 
 from envforge.cli.asking import read_text
 from envforge.cli.common import Answer, Talk, Target, Yes, command
+from envforge.cli.completing import subjects
 from envforge.cli.dirs import find_dirs
 from envforge.cli.fitting import lock_path
 from envforge.cli.written import Output, write_file
@@ -42,9 +43,18 @@ Subject = Annotated[
         envvar="ENVFORGE_EXPORT",
         help="A spec that is locked, a lock, an environment's name, or its prefix.",
         show_default=False,
+        autocompletion=subjects,
     ),
 ]
-Format = Annotated[Form, typer.Option("--format", envvar="ENVFORGE_EXPORT_FORMAT", help="What to write.")]
+Format = Annotated[
+    Form,
+    typer.Option(
+        "--format",
+        envvar="ENVFORGE_EXPORT_FORMAT",
+        metavar="FORMAT",
+        help=f"What to write: {', '.join(each.value for each in Form)}.",
+    ),
+]
 
 
 @command(

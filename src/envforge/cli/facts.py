@@ -34,8 +34,10 @@ Torch = Annotated[
 PythonMinor = Annotated[
     str | None, typer.Option("--python", envvar="ENVFORGE_FACTS_PYTHON", metavar="MINOR", help="Builds for it.")
 ]
-Source = Annotated[str | None, typer.Option("--source", envvar="ENVFORGE_SOURCE", help="Builds of one source.")]
-Subdir = Annotated[str, typer.Option("--subdir", envvar="ENVFORGE_SUBDIR", help="Platform.")]
+Source = Annotated[
+    str | None, typer.Option("--source", envvar="ENVFORGE_SOURCE", metavar="NAME", help="Builds of one source.")
+]
+Subdir = Annotated[str, typer.Option("--subdir", envvar="ENVFORGE_SUBDIR", metavar="SUBDIR", help="Platform.")]
 All = Annotated[bool, typer.Option("--all", envvar="ENVFORGE_FACTS_ALL", help="List every build, not the newest 20.")]
 MOST_ROWS = 20
 

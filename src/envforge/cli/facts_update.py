@@ -23,10 +23,11 @@ from envforge.report.page import Page, join, prose
 
 Sources = Annotated[
     list[str] | None,
-    typer.Option("--source", envvar="ENVFORGE_SOURCE", help="pypi or pytorch; default: both."),
+    typer.Option("--source", envvar="ENVFORGE_SOURCE", metavar="NAME", help="pypi or pytorch; default: both."),
 ]
 Subdirs = Annotated[
-    list[str] | None, typer.Option("--subdir", envvar="ENVFORGE_SUBDIR", help="Platforms; default: linux-64.")
+    list[str] | None,
+    typer.Option("--subdir", envvar="ENVFORGE_SUBDIR", metavar="SUBDIR", help="Platforms; default: linux-64."),
 ]
 TIMEOUT_S = 30.0
 

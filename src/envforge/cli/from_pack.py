@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from envforge.cli.completing import spec_files
 from envforge.cli.dirs import Dirs, find_dirs
 from envforge.cli.fitting import lock_path
 from envforge.cli.footing import Footing, find_footing
@@ -29,7 +30,13 @@ FromPack = Annotated[
 
 MaybeSpecFile = Annotated[
     Path | None,
-    typer.Argument(metavar="SPEC", envvar="ENVFORGE_SPEC", help="The spec, a YAML file.", show_default=False),
+    typer.Argument(
+        metavar="SPEC",
+        envvar="ENVFORGE_SPEC",
+        help="The spec, a YAML file.",
+        show_default=False,
+        autocompletion=spec_files,
+    ),
 ]
 
 

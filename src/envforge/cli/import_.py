@@ -35,12 +35,20 @@ Output = Annotated[
 Environment = Annotated[
     str | None,
     typer.Option(
-        "--environment", envvar="ENVFORGE_ENVIRONMENT", help="Which of pixi's; default: the first with torch for CUDA."
+        "--environment",
+        envvar="ENVFORGE_ENVIRONMENT",
+        metavar="NAME",
+        help="Which of pixi's; default: the first with torch for CUDA.",
     ),
 ]
 Extra = Annotated[
     list[str] | None,
-    typer.Option("--extra", envvar="ENVFORGE_EXTRA", help="Optional dependencies or a group of a pyproject.toml, too."),
+    typer.Option(
+        "--extra",
+        envvar="ENVFORGE_EXTRA",
+        metavar="NAME",
+        help="Optional dependencies or a group of a pyproject.toml, too.",
+    ),
 ]
 
 

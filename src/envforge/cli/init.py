@@ -20,9 +20,25 @@ from envforge.spec import parse_spec
 from envforge.wire import write_yaml
 
 File = Annotated[Path, typer.Argument(metavar="SPEC", help="The file to write.")]
-Torch = Annotated[str | None, typer.Option("--torch", envvar="ENVFORGE_TORCH", help="Versions of torch.")]
-Python = Annotated[str | None, typer.Option("--python-version", envvar="ENVFORGE_PYTHON_VERSION", help="Pythons.")]
-Cuda = Annotated[str | None, typer.Option("--cuda", envvar="ENVFORGE_CUDA", help="CUDA that torch is built for.")]
+Torch = Annotated[
+    str | None,
+    typer.Option(
+        "--torch", envvar="ENVFORGE_TORCH", metavar="VERSIONS", help="Versions of torch, `2.8.*` or `>=2.6,<3`."
+    ),
+]
+Python = Annotated[
+    str | None,
+    typer.Option("--python-version", envvar="ENVFORGE_PYTHON_VERSION", metavar="VERSIONS", help="Versions of Python."),
+]
+Cuda = Annotated[
+    str | None,
+    typer.Option(
+        "--cuda",
+        envvar="ENVFORGE_CUDA",
+        metavar="VERSIONS",
+        help="CUDA that torch is built for; `none` for a CPU build.",
+    ),
+]
 With = Annotated[
     list[str] | None, typer.Option("--with", envvar="ENVFORGE_WITH", metavar="NAME", help="A companion of torch.")
 ]

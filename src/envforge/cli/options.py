@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from envforge.cli.completing import environment_names, spec_files, target_names
+
 
 class Color(StrEnum):
     """When to colour."""
@@ -27,19 +29,20 @@ class EngineName(StrEnum):
     CONDA = "conda"
 
 
-def environment_names(incomplete: str) -> list[str]:
-    """Give the environments that a shell may complete to."""
-    from envforge.cli.dirs import find_dirs
-
-    envs = find_dirs().envs
-    there = sorted(each.name for each in envs.iterdir()) if envs.is_dir() else []
-    return [name for name in there if name.startswith(incomplete) and not name.startswith(".")]
-
-
 SpecFile = Annotated[
-    Path, typer.Argument(metavar="SPEC", envvar="ENVFORGE_SPEC", help="The spec, a YAML file.", show_default=False)
+    Path,
+    typer.Argument(
+        metavar="SPEC",
+        envvar="ENVFORGE_SPEC",
+        help="The spec, a YAML file.",
+        show_default=False,
+        autocompletion=spec_files,
+    ),
 ]
-SpecFiles = Annotated[list[Path], typer.Argument(metavar="SPEC...", help="Specs, YAML files.", show_default=False)]
+SpecFiles = Annotated[
+    list[Path],
+    typer.Argument(metavar="SPEC...", help="Specs, YAML files.", show_default=False, autocompletion=spec_files),
+]
 EnvironmentName = Annotated[
     str,
     typer.Argument(
@@ -65,6 +68,7 @@ Name = Annotated[
         "-n",
         "--name",
         envvar="ENVFORGE_NAME",
+        metavar="NAME",
         help="Name of the environment; default: the spec's.",
         autocompletion=environment_names,
     ),
@@ -79,12 +83,19 @@ Machines = Annotated[
         "--machine",
         envvar="ENVFORGE_MACHINE",
         metavar="FILE",
+        autocompletion=spec_files,
         help="Decide for this machine (a recording, a profile, or an inline profile); may be given several times.",
     ),
 ]
 Target = Annotated[
     str | None,
-    typer.Option("--target", envvar="ENVFORGE_TARGET", help="Use this target of the spec, not this machine."),
+    typer.Option(
+        "--target",
+        envvar="ENVFORGE_TARGET",
+        metavar="NAME",
+        help="Use this target of the spec, not this machine.",
+        autocompletion=target_names,
+    ),
 ]
 Engine = Annotated[
     EngineName, typer.Option("--engine", envvar="ENVFORGE_ENGINE", help="Who solves and installs conda packages.")

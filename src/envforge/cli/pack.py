@@ -14,6 +14,7 @@ import typer
 
 from envforge.cli.asking import read_text
 from envforge.cli.common import Answer, Offline, Talk, Target, Timeout, Yes, command
+from envforge.cli.completing import spec_files
 from envforge.cli.dirs import Dirs, find_dirs, find_packages
 from envforge.cli.export import lock_of
 from envforge.cli.fitting import lock_path
@@ -37,7 +38,12 @@ _TOKEN = re.compile(r"(https?://[^\s'\"]*?)/t/[^/\s'\"]+(?=/)")
 
 Packable = Annotated[
     Path,
-    typer.Argument(metavar="SPEC|LOCK", envvar="ENVFORGE_SPEC", help="A spec that is locked, or its lock."),
+    typer.Argument(
+        metavar="SPEC|LOCK",
+        envvar="ENVFORGE_SPEC",
+        help="A spec that is locked, or its lock.",
+        autocompletion=spec_files,
+    ),
 ]
 PackFile = Annotated[
     Path, typer.Option("-o", "--output", envvar="ENVFORGE_OUTPUT", metavar="FILE", help="The pack to write.")

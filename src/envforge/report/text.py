@@ -10,6 +10,7 @@ from typing import IO, TYPE_CHECKING, Literal
 
 from envforge.report.links import rules_page, speaks_links
 from envforge.report.page import Line, Page, Span
+from envforge.report.theme import ASCII, STYLES, speaks_unicode, styles_for
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -17,19 +18,6 @@ if TYPE_CHECKING:
 
 When = Literal["auto", "always", "never"]
 
-STYLES = {
-    "title": "bold",
-    "good": "green",
-    "bad": "bold red",
-    "warn": "bold yellow",
-    "quiet": "dim",
-    "code": "cyan",
-    "strong": "bold",
-    "rule": "dim",
-}
-ASCII = str.maketrans(
-    {"•": "-", "✓": "+", "✗": "x", "→": "->", "…": "...", "—": "-", "–": "-", "×": "x", "≥": ">=", "≤": "<=", "│": "|"}
-)
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 LEAST_WIDTH = 24
 PIPED_WIDTH = 100
@@ -44,15 +32,6 @@ def wants_color(when: When, stream: IO[str], environ: Mapping[str, str]) -> bool
     if any(environ.get(name, "0") not in {"", "0"} for name in ("FORCE_COLOR", "CLICOLOR_FORCE")):
         return True
     return environ.get("TERM") != "dumb" and stream.isatty()
-
-
-def speaks_unicode(stream: IO[str]) -> bool:
-    """Say whether the stream can carry every glyph that pages use."""
-    try:
-        "".join(map(chr, ASCII)).encode(getattr(stream, "encoding", None) or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
 
 
 def console(stream: IO[str], when: When = "auto", environ: Mapping[str, str] = os.environ) -> Console:
@@ -79,14 +58,21 @@ def console(stream: IO[str], when: When = "auto", environ: Mapping[str, str] = o
 def show(page: Page, stream: IO[str], when: When = "auto", environ: Mapping[str, str] = os.environ) -> None:
     """Write a page to a stream, wrapped to its width."""
     out = console(stream, when, environ)
-    plain = not speaks_unicode(stream)
+    plain, styles = not speaks_unicode(stream, environ), styles_for(environ)
     rules = rules_page() if speaks_links(stream, environ) else None
     for line in page:
-        for text in wrap(line, out, ascii_only=plain, rules=rules):
+        for text in wrap(line, out, ascii_only=plain, rules=rules, styles=styles):
             out.print(text, soft_wrap=True)
 
 
-def wrap(line: Line, out: Console, *, ascii_only: bool = False, rules: str | None = None) -> list[Text]:
+def wrap(
+    line: Line,
+    out: Console,
+    *,
+    ascii_only: bool = False,
+    rules: str | None = None,
+    styles: Mapping[str, str] = STYLES,
+) -> list[Text]:
     """Lay one line out: label at the indent, body beside it, a word longer than the line left whole.
 
     ``rules`` is the page that ids of rules link to.
@@ -94,10 +80,10 @@ def wrap(line: Line, out: Console, *, ascii_only: bool = False, rules: str | Non
     from rich.text import Text
 
     left = line.indent + line.width
-    body = styled(line.body, ascii_only=ascii_only, rules=rules)
+    body = styled(line.body, ascii_only=ascii_only, rules=rules, styles=styles)
     width = max(LEAST_WIDTH, out.width - left)
     pieces = [piece for each in body.split() for piece in ([each] if line.whole else broken(each, width))]
-    label = styled(line.label, ascii_only=ascii_only)
+    label = styled(line.label, ascii_only=ascii_only, styles=styles)
     label.pad_right(max(line.width - label.cell_len, 1 if line.width else 0))
     laid = [Text.assemble(" " * line.indent, label, pieces[0])]
     laid += [Text.assemble(" " * left, piece) for piece in pieces[1:]]
@@ -120,7 +106,13 @@ def broken(text: Text, width: int) -> list[Text]:
     return list(text.divide(offsets))
 
 
-def styled(parts: tuple[Span, ...], *, ascii_only: bool, rules: str | None = None) -> Text:
+def styled(
+    parts: tuple[Span, ...],
+    *,
+    ascii_only: bool,
+    rules: str | None = None,
+    styles: Mapping[str, str] = STYLES,
+) -> Text:
     """Turn spans into rich's text."""
     from rich.text import Text
 
@@ -129,6 +121,6 @@ def styled(parts: tuple[Span, ...], *, ascii_only: bool, rules: str | None = Non
         return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
 
     def look(style: str, text: str) -> str:
-        return f"{STYLES[style]} link {rules}#{text}" if rules and style == "rule" else STYLES.get(style, "")
+        return f"{styles[style]} link {rules}#{text}" if rules and style == "rule" else styles.get(style, "")
 
     return Text.assemble(*((fit(text), look(style, text)) for style, text in parts))
