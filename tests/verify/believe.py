@@ -61,6 +61,7 @@ def gpu(torch):  # noqa: C901 - one source to copy
         yield
         graph.captured = (frame.f_locals["y"], frame.f_locals["x"])
 
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES", "")
     torch.version.cuda = "13.0"
     major, minor = (int(part) for part in os.environ.get("FAKE_CAPABILITY", "9.0").split("."))
     card = types.SimpleNamespace(
@@ -75,7 +76,7 @@ def gpu(torch):  # noqa: C901 - one source to copy
     surface = {
         "is_available": lambda: True,
         "device_count": lambda: (
-            1 if "GPU-" in os.environ.get("CUDA_VISIBLE_DEVICES", "") else int(os.environ.get("FAKE_GPUS", "1"))
+            int(os.environ.get("FAKE_GPUS", "1")) if visible in ("", "0") else len(visible.split(","))
         ),
         "set_device": lambda device: None,
         "get_device_properties": lambda device: card,

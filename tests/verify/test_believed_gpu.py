@@ -310,6 +310,14 @@ def test_every_gpu_has_its_own_worker(planted, driver):
     assert 1 == sum(result.check == "numpy_bridge" for result in report.results)
 
 
+def test_gpus_that_are_named_are_seen_together_where_it_matters(planted, driver):
+    found = (("LD_LIBRARY_PATH", str(driver)),)
+    python = planted(*GPU)
+    together = verify(python, None, ("p2p_matrix",), devices=("0", "1"), variables=found)
+    alone = verify(python, None, ("p2p_matrix",), devices=("0",), variables=found)
+    assert (("pass", None), ("skip", "S_ONE_DEVICE")) == (said(together)["p2p_matrix"], said(alone)["p2p_matrix"])
+
+
 @pytest.mark.parametrize(
     ("answer", "outcome", "code"),
     [
