@@ -61,9 +61,10 @@ def facts(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure beside uv on the same packages; prints medians and ratios, asserts nothing."""
+    """Measure beside uv on the same packages, and a thousand nodes; prints medians and ratios, asserts nothing."""
     _install(session, "test")
     session.run("python", "tests/bench/bench.py", *session.posargs, env={"PYTHONPATH": "tests"})
+    session.run("python", "tests/bench/fleet.py", env={"PYTHONPATH": "tests"})
 
 
 @nox.session

@@ -24,7 +24,6 @@ from envforge.fleet import Answer, Kept, Order, sweep
 from envforge.fleet.dask_pool import RESOURCE, DaskPool
 from envforge.spec import parse_spec
 
-
 QUIET = {  # what every worker does of itself many times a second: a thousand of them in one process do nothing else
     "distributed.admin.tick.interval": "1h",
     "distributed.admin.system-monitor.interval": "1h",

@@ -146,6 +146,7 @@ def _local_worker(distributed: Any, name: str, environ: dict[str, str]) -> dict[
         "memory_limit": 0,
         "env": environ,
         "silence_logs": logging.CRITICAL,
+        "preload": "envforge.fleet.calm",
     }
     return {"cls": distributed.Nanny, "options": options}
 

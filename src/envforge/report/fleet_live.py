@@ -120,7 +120,8 @@ class Board:
             rows.add_row(Text(node), Text(state, STYLES.get(state, "red")), Text(outcome.why if outcome else "", "dim"))
         if len(open_) > MOST_ROWS:
             rows.add_row(Text(f"and {len(open_) - MOST_ROWS} more", "dim"), Text(""), Text(""))
-        bar = ProgressBar(total=max(1, len(self.states)), completed=len(self.outcomes), width=40)
+        bar = Table.grid()
+        bar.add_row(ProgressBar(total=max(1, len(self.states)), completed=len(self.outcomes), width=40))
         return Group(Text(self.line()), bar, rows)
 
     def _order(self, entry: tuple[str, str]) -> tuple[bool, bool, str]:

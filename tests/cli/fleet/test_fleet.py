@@ -5,6 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -116,3 +120,27 @@ def test_what_cannot_be_asked_is_said_in_a_line(home, words, message):
     done = fleet(home, *words)
     assert done.returncode in (2, 3)
     assert f"error: {message}" == done.stderr.splitlines()[0]
+
+
+def test_ctrl_c_ends_the_workers_and_says_nothing_of_theirs(home):
+    words = ("fleet", "detect", "--local", "2", "--expect", "local-[1-3]", "--no-progress", "--report", home.root / "r")
+    argv = [sys.executable, "-m", "envforge", *map(str, words)]
+    asker = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    until = time.monotonic() + 60
+    while len(list((home.root / "r").glob("detect/*.json"))) < 2 and time.monotonic() < until:
+        time.sleep(0.1)
+    os.killpg(asker.pid, signal.SIGINT)
+    _, said = asker.communicate(timeout=30)
+    assert (130, "error: interrupted\n") == (asker.returncode, said)
+    assert ends(asker.pid)
+
+
+def ends(group: int) -> bool:
+    """Wait a moment for a group's last process to go."""
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
