@@ -18,13 +18,14 @@ from envforge.engines.conda_cli import CondaCli, find_tool
 from envforge.engines.rattler import RattlerEngine
 from envforge.engines.uv import UvEngine
 from envforge.model import Candidate, Engine, Floor, Lock, Locked, Plan, Section
-from envforge.provision import Engines, provision
+from envforge.provision import Caches, Engines, look_deep, provision
 from tiny import quiet
 
 MakePlan = Callable[..., Plan]
 Build = Callable[[Engine, Path], dict[str, tuple[str, ...]]]
 STANDIN = Path(__file__).parent / "standin.py"
 LISTED = Path(__file__).parents[2] / "docs/explanation/transactions.md"
+NO_CACHES = Caches(packages=(), wheels=Path("/nowhere"))
 TOOLS = ("conda", "mamba", "micromamba")
 
 
@@ -76,8 +77,9 @@ def build(make_plan: MakePlan, rattler: RattlerEngine, wheelhouse: Path, channel
 
     def make(engine: Engine, cache: Path) -> dict[str, tuple[str, ...]]:
         engines = Engines(conda=engine, wheels=UvEngine(cache, environ={}))
-        provision(lock, locked, tmp_path / "env", engines=engines, packages=cache / "pkgs", emit=quiet)
+        made = provision(lock, locked, tmp_path / "env", engines=engines, packages=cache / "pkgs", emit=quiet)
         found = contents(tmp_path / "env")
+        assert (engine.name, ()) == (engine.name, look_deep(made, NO_CACHES, quiet).flaws)
         shutil.rmtree(tmp_path / "env")
         return found
 

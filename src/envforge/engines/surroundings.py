@@ -18,7 +18,8 @@ from typing import Literal
 from envforge.model import Plan
 
 Tool = Literal["conda", "mamba", "micromamba"]
-DROPPED = ("CONDA_", "MAMBA_", "PYTHON", "_CE_", "XDG_CONFIG_", "BASH_ENV")
+FOLDERS = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME")
+DROPPED = ("CONDA_", "MAMBA_", "PYTHON", "_CE_", "BASH_ENV", *FOLDERS)
 OVERRIDES = {
     "__archspec": "CONDA_OVERRIDE_ARCHSPEC",
     "__cuda": "CONDA_OVERRIDE_CUDA",
