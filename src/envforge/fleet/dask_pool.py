@@ -180,7 +180,13 @@ def _resource(node: str) -> dict[str, int]:
 
 
 def _start(distributed: Any, workers: Mapping[str, Any], retries: int, host: str | None = "127.0.0.1") -> DaskPool:
-    options = {"host": host, "port": 0, "dashboard": False, "allowed_failures": retries}
+    options = {
+        "host": host,
+        "port": 0,
+        "dashboard": False,
+        "dashboard_address": "127.0.0.1:0",
+        "allowed_failures": retries,
+    }
     cluster = distributed.SpecCluster(
         workers=workers,
         scheduler={"cls": distributed.Scheduler, "options": options},

@@ -47,7 +47,13 @@ def jobqueue(
     workers = {
         name: {"cls": job, "options": _options(queue, name, folder, options, interface, arrival_s)} for name in names
     }
-    listens = {"port": 0, "dashboard": False, "allowed_failures": retries, "interface": interface}
+    listens = {
+        "port": 0,
+        "dashboard": False,
+        "dashboard_address": "127.0.0.1:0",
+        "allowed_failures": retries,
+        "interface": interface,
+    }
     cluster = distributed.SpecCluster(
         workers=workers,
         scheduler={"cls": distributed.Scheduler, "options": listens},
