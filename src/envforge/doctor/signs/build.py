@@ -193,9 +193,11 @@ def no_name_to_link(p: Chart) -> Evidence | None:
     bare, versioned = str(p.need("dlopen", "libcuda.so")), p.maybe("dlopen", "libcuda.so.1")
     if bare == "ok" or versioned not in ("ok", None) or not r.library(p, "libcuda.so.1"):
         return None
-    if r.in_container(p) and not p.heard("triton"):
+    told = p.heard("triton|inductor|cannot find -lcuda")
+    if r.in_container(p) and not told:
         return None
-    return r.likely(f"dlopen libcuda.so: {bare}", library=r.library(p, "libcuda.so.1"))
+    say, severity = (r.certain, None) if versioned == "ok" and told else (r.likely, None if told else "advisory")
+    return say(f"dlopen libcuda.so: {bare}", library=r.library(p, "libcuda.so.1"), severity=severity)
 
 
 @sign("triton-ptxas-too-old")

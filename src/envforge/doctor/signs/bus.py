@@ -40,6 +40,8 @@ def no_card_for_torch(p: Chart) -> Evidence | None:
 
 @sign("pci-bar-unassigned")
 def bar_is_empty(p: Chart) -> Evidence | None:
+    if r.serves(p):
+        return None
     empty = [row for row in r.gpus_on_bus(p) if EMPTY.fullmatch(str(row.get("bar1", "unread")).strip())]
     return r.certain(f"BAR1 of {r.label(empty[0])}: {empty[0]['bar1']}", gpu=r.label(empty[0])) if empty else None
 

@@ -207,9 +207,15 @@ def spec_of_another_driver(p: Chart) -> Evidence | None:
     for path, item in p.leaves:
         found = re.search(r"(?:\.so\.|^)(\d{3}\.\d{2,3}(?:\.\d{2})?)", str(item)) if path.startswith("cdi") else None
         if found and loaded and found[1] != loaded:
-            return r.certain(f"{path}: {item}", f"driver {loaded}", spec=found[1], driver=loaded)
+            words = {"spec": found[1], "driver": loaded, "severity": _stale(p)}
+            return r.certain(f"{path}: {item}", f"driver {loaded}", **words)
     missing = p.noted(r"^cdi.*missing")
-    return r.likely(missing) if missing else None
+    return r.likely(missing, severity=_stale(p)) if missing else None
+
+
+def _stale(p: Chart) -> str | None:
+    """Weigh an old specification: it stops nobody until an engine reads it."""
+    return None if p.maybe("podman", "error") or p.maybe("docker", "error") or not r.serves(p) else "advisory"
 
 
 @sign("cdi-spec-stale")

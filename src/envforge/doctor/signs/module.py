@@ -58,7 +58,8 @@ def bound_and_not_listed(p: Chart) -> Evidence | None:
 def setting_excludes(p: Chart) -> Evidence | None:
     note = p.noted(r"excluded|drain", like=r"[1-9a-f:]|drain|true")
     p.need("module_params") if note is None else None
-    return r.certain(note, setting=note) if note else None
+    severity = "advisory" if r.serves(p) else None
+    return r.certain(note, setting=note, severity=severity) if note else None
 
 
 @sign("nouveau-owns-gpu")

@@ -13,6 +13,7 @@ HIDE_ALL = {"", "-1", "NoDevFiles", "none", "None", "void"}
 NO_DEVICE = 100
 CUDNN_CLASH = r"cuDNN version incompatibility|libcudnn\w*\.so\.\d+ not defined|CUDNN_STATUS_\w*VERSION_MISMATCH"
 USER_SITE = re.compile(r"(^|/)\.local/lib/python|/AppData/Roaming/Python/|/Library/Python/")
+SYSTEM = ("/usr", "/usr/local")  # the system's Python shares its user's site on purpose
 LIMITERS = re.compile(r"vgpu|nccl|cuda|nvidia|gpu", re.IGNORECASE)
 
 
@@ -152,7 +153,10 @@ def imported_from_elsewhere(p: Chart) -> Evidence | None:
     helps = r.ab_helps(p, "PYTHONNOUSERSITE") or r.ab_helps(p, "user site") or r.ab_helps(p, "PYTHONPATH")
     if not (USER_SITE.search(file) or by_path or helps):
         return None
-    return r.certain(f"torch.__file__ {file}", f"prefix {prefix}", file=file)
+    if prefix in SYSTEM and not helps:
+        return None
+    severity = "degraded" if r.kernel_ran(p) and not helps else None
+    return r.certain(f"torch.__file__ {file}", f"prefix {prefix}", file=file, severity=severity)
 
 
 @sign("cwd-shadows-torch")
