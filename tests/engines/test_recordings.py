@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -18,6 +19,8 @@ import pytest
 
 from envforge.engines.conda_cli import CondaCli
 from envforge.errors import BadArtefact, EngineFailed, EnvforgeError, SpecError, Unreachable, Unsatisfiable
+from envforge.facts import load_facts
+from envforge.foreign import import_file
 from envforge.model import Locked, Plan, Progress
 
 pytestmark = pytest.mark.contract
@@ -258,3 +261,13 @@ def test_a_program_sees_the_machine_and_nothing_of_the_user(tool: str, make_plan
     assert (f"{home}/home", f"{home}/solve") == (with_cuda["HOME"], with_cuda["CONDA_PKGS_DIRS"])
     assert [] == [key for key in ("CONDA_EXE", "CONDA_CHANNELS", "PYTHONPATH", "XDG_CONFIG_HOME") if key in with_cuda]
     assert ("CONDARC" in with_cuda, "MAMBA_ROOT_PREFIX" in with_cuda) == (tool == "conda", tool != "conda")
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+@pytest.mark.parametrize("scenario", ["list_explicit", "list_sha"])
+def test_a_recorded_list_is_imported(scenario: str, tool: str) -> None:
+    text = recorded(tool)[scenario]["out"]
+    spec = import_file(text, "list.txt", load_facts(), lambda path: path).spec
+    wanted = {re.split("[ =]", each)[0] for each in spec.conda}
+    assert ("==3.11.*", "file:///srv/lab/channel") == (str(spec.python), spec.channels[0])
+    assert {"mpmath", "sympy", "tzdata"} <= wanted

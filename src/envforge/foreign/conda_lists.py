@@ -10,8 +10,9 @@ from envforge.foreign.conda_env import conda_package
 from envforge.foreign.nouns import Foreign, Remark, Wanted
 
 _EXPORTED = re.compile(r"([A-Za-z0-9_][\w.-]*)=([^=\s]+)=([^=\s]+)\s*$")
-_FILE = re.compile(r"https?://\S+/([\w-]+)/([^/\s#]+)-([^-/\s]+)-([^-/\s]+?)\.(?:conda|tar\.bz2)(?:#\S*)?$")
+_FILE = re.compile(r"[a-z][a-z0-9+]*://\S+/([\w-]+)/([^/\s#]+)-([^-/\s]+)-([^-/\s]+?)\.(?:conda|tar\.bz2)(?:#\S*)?$")
 _MADE_BY_PIP = "pypi_0"
+_HEADING = "List of packages in environment: "  # mamba's, which writes no `@EXPLICIT`
 SOLVED = "a list names what was installed: packages are carried from that version on, torch and Python as they are"
 
 
@@ -19,7 +20,7 @@ def is_list(text: str) -> bool:
     """Tell whether a text is one of these lists: by its mark, or by its first line that is not a comment."""
     lines = (line for line in text.splitlines() if line.strip() and not line.startswith("#"))
     first = next(lines, "").strip()
-    return first == "@EXPLICIT" or _EXPORTED.match(first) is not None
+    return first == "@EXPLICIT" or first.startswith(_HEADING) or _EXPORTED.match(first) is not None
 
 
 def read_list(text: str, origin: str) -> Foreign:
@@ -38,7 +39,7 @@ def read_list(text: str, origin: str) -> Foreign:
 def _packages(text: str, origin: str) -> Iterator[Wanted]:
     for number, line in enumerate(text.splitlines(), start=1):
         plain, where = line.strip(), f"{origin}:{number}"
-        if not plain or plain.startswith(("#", "@")):
+        if not plain or plain.startswith(("#", "@", _HEADING)):
             continue
         if found := _FILE.match(plain):
             channel = plain[: found.start(1) - 1]
