@@ -16,9 +16,9 @@ ABOUT = (
     "and proves with real kernels that it works. Where nothing can work, it says why, and what would help."
 )
 VARIABLES = (
-    "Every flag has a variable that sets it, named beside it above. ENVFORGE_THEME is light or dark, where the terminal "
-    "does not say. NO_COLOR, FORCE_COLOR and FORCE_HYPERLINK are heeded, and so are CONDA_OVERRIDE_CUDA, the proxies, "
-    "and the settings of pip and uv."
+    "Every flag has a variable that sets it, named beside it above. ENVFORGE_THEME is light or dark, where the "
+    "terminal does not say. NO_COLOR, FORCE_COLOR and FORCE_HYPERLINK are heeded, and so are CONDA_OVERRIDE_CUDA, the "
+    "proxies, and the settings of pip and uv."
 )
 EXITS = (
     ("0", "Done, and well."),

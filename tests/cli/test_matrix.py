@@ -31,7 +31,9 @@ def matrix(home, spec, *words, **environ):
 
 
 def jobs(home, spec, *words):
-    return {each["target"]: each for each in json.loads(matrix(home, spec, *words).stdout)["include"]}
+    return {
+        each["target"]: each for each in json.loads(matrix(home, spec, "--format", "github", *words).stdout)["include"]
+    }
 
 
 def lock(home, spec, *words):
@@ -61,8 +63,17 @@ def test_a_key_changes_with_what_is_locked_for_its_target_alone(home, channel, s
     assert (True, False) == (before["cluster"]["key"] == after["cluster"]["key"], before["old"] == after["old"])
 
 
+def test_people_read_a_table(home, spec):
+    lock(home, spec)
+    head, *rows = matrix(home, spec, COLUMNS="200").stdout.splitlines()
+    assert "target   torch   cuda  python  runner   cache key" == head
+    assert [[name, key["runner"], key["key"]] for name, key in jobs(home, spec).items()] == [
+        [row.split()[at] for at in (0, 4, 5)] for row in rows
+    ]
+
+
 def test_what_is_not_locked_is_decided_and_has_no_key(home, spec):
-    done = matrix(home, spec)
+    done = matrix(home, spec, "--format", "github")
     assert {None} == {each["key"] for each in json.loads(done.stdout)["include"]}
     assert "not locked, so without a cache key: `cluster`, `old`" in done.stderr.replace("\n ", "")
 
@@ -89,9 +100,9 @@ def test_gitlab_gets_templates_to_extend(home, spec):
 def test_a_spec_without_targets_is_one_job_for_this_machine(home, channel):
     spec = home.spec(channel.url, cuda="none", gpu="none")
     lock(home, spec)
-    (job,) = json.loads(matrix(home, spec).stdout)["include"]
+    (job,) = json.loads(matrix(home, spec, "--format", "github").stdout)["include"]
     assert (None, False, None) == (job["target"], job["gpu"], job["runner"])
-    assert {"include": []} == json.loads(matrix(home, spec, "--gpu").stdout)
+    assert {"include": []} == json.loads(matrix(home, spec, "--gpu", "--format", "github").stdout)
 
 
 def test_a_label_for_no_target_is_refused(home, spec):

@@ -28,8 +28,9 @@ from envforge.cli.overlays import facts_here
 from envforge.errors import Stale, UsageError
 from envforge.facts import Facts
 from envforge.model import Candidate, Choice, Lock, Machine, Section, Spec
+from envforge.plan import floor_of
 from envforge.provision import section_digest
-from envforge.report.matrix import Job, github_matrix, gitlab_matrix
+from envforge.report.matrix import Job, github_matrix, gitlab_matrix, jobs_page
 from envforge.report.page import Page, join
 from envforge.report.plan import plan_page
 from envforge.report.shapes import plan_shape
@@ -40,13 +41,19 @@ KEY_DIGITS = 16
 class Form(StrEnum):
     """Who reads the matrix."""
 
+    TABLE = "table"
     GITHUB = "github"
     GITLAB = "gitlab"
     KEY = "key"
 
 
 Format = Annotated[
-    Form, typer.Option("--format", envvar="ENVFORGE_MATRIX_FORMAT", help="Who reads it; `key` is one cache key alone.")
+    Form,
+    typer.Option(
+        "--format",
+        envvar="ENVFORGE_MATRIX_FORMAT",
+        help="Who reads it: people, GitHub, GitLab; `key` is one cache key alone.",
+    ),
 ]
 Gpu = Annotated[
     bool, typer.Option("--gpu", envvar="ENVFORGE_MATRIX_GPU", help="Only those that need a GPU to be proven.")
@@ -65,7 +72,7 @@ Runner = Annotated[
 @command(
     examples=(
         "envforge matrix cluster.yaml",
-        "envforge matrix cluster.yaml --gpu --runner a100=dgx",
+        "envforge matrix cluster.yaml --format github --gpu --runner a100=dgx",
         "envforge matrix cluster.yaml --format gitlab > child.yml",
         "envforge matrix cluster.yaml --target a100 --format key",
     )
@@ -74,7 +81,7 @@ def matrix(
     talk: Talk,
     spec: SpecFile,
     target: Target = None,
-    form: Format = Form.GITHUB,
+    form: Format = Form.TABLE,
     gpu: Gpu = False,
     runner: Runner = None,
     channel: Channels = None,
@@ -96,16 +103,17 @@ def matrix(
     for machine in read_machines(None, wanted, target, facts, targets=True):
         section = _locked(lock, wanted, machine, facts, machine.name if named else None)
         if section:
-            found.append(_job(wanted, machine, section.candidate, section, named=named, labels=labels))
+            found.append(_job(wanted, machine, section.candidate, section, facts, named=named))
             continue
         decided = decide(talk, wanted, (machine,), facts, ask_all=False, offline=offline, timeout_s=timeout)
         if isinstance(decided.outcome, Choice):
-            found.append(_job(wanted, machine, decided.outcome.best, None, named=named, labels=labels))
+            found.append(_job(wanted, machine, decided.outcome.best, None, facts, named=named))
         else:
             refused.append(decided)
     if refused:
         return _no_way(talk, spec, refused)
-    jobs = tuple(each for each in found if each.gpu or not gpu)
+    labelled = (replace(each, runner=labels.get(each.target or "", each.runner)) for each in found)
+    jobs = tuple(each for each in labelled if each.gpu or not gpu)
     if open_ := [f"`{each.target}`" if each.target else "this machine" for each in jobs if each.key is None]:
         talk.warn(f"not locked, so without a cache key: {', '.join(open_)}")
     return Answer(data={"spec": str(spec), "include": jobs}, page=lambda: _written(spec, form, jobs))
@@ -135,22 +143,20 @@ def _locked(lock: Lock | None, spec: Spec, machine: Machine, facts: Facts, targe
     return next(fits, None)
 
 
-def _job(
-    spec: Spec, machine: Machine, best: Candidate, section: Section | None, *, named: bool, labels: dict[str, str]
-) -> Job:
+def _job(spec: Spec, machine: Machine, best: Candidate, section: Section | None, facts: Facts, *, named: bool) -> Job:
     cuda, target = best.build.cuda, machine.name if named else None
-    subdir = section.floor.subdir if section else machine.subdir or best.build.subdir
+    floor = section.floor if section else floor_of(best.build, machine.subdir or best.build.subdir, facts)
     return Job(
         spec=spec.origin,
         target=target,
-        subdir=subdir,
+        subdir=floor.subdir,
         gpu=cuda is not None,
         python=best.python,
         torch=str(best.build.torch),
         cuda=None if cuda is None else str(cuda),
-        driver=str(section.floor.driver) if section and section.floor.driver else None,
-        runner=labels.get(target or "", target if cuda is not None else None),
-        key=f"envforge-{subdir}-{section.target}-{_digits(section)}" if section else None,
+        driver=None if floor.driver is None else str(floor.driver),
+        runner=target if cuda is not None else None,
+        key=f"envforge-{floor.subdir}-{section.target}-{_digits(section)}" if section else None,
     )
 
 
@@ -170,8 +176,10 @@ def _no_way(talk: Talk, spec: Path, refused: list[Decision]) -> Answer:
     return Answer(data={"spec": str(spec), "include": None, "refused": plans}, page=page, exit=1)
 
 
-def _written(spec: Path, form: Form, jobs: tuple[Job, ...]) -> str:
+def _written(spec: Path, form: Form, jobs: tuple[Job, ...]) -> Page | str:
     """Write the matrix in the form asked for. Raises UsageError, Stale where there is no one key."""
+    if form is Form.TABLE:
+        return jobs_page(jobs)
     if form is not Form.KEY:
         return github_matrix(jobs) if form is Form.GITHUB else gitlab_matrix(jobs)
     if len(jobs) != 1:

@@ -1,4 +1,4 @@
-"""The jobs of a CI matrix, in the words of GitHub and GitLab."""
+"""The jobs of a CI matrix, for people and in the words of GitHub and GitLab."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from envforge.model import value
+from envforge.report.facts import table
+from envforge.report.page import Page
 from envforge.wire import to_plain, write_yaml
 
 
@@ -28,6 +30,20 @@ class Job:
     driver: str | None
     runner: str | None
     key: str | None
+
+
+HERE = "this machine"
+
+
+def jobs_page(jobs: Sequence[Job]) -> Page:
+    """Show the jobs as a table."""
+    head = ("target", "torch", "cuda", "python", "runner", "cache key")
+    return table(head, [_cells(each) for each in jobs])
+
+
+def _cells(job: Job) -> tuple[str, ...]:
+    cuda, key = job.cuda or "cpu", job.key or "none"
+    return job.target or HERE, job.torch, cuda, job.python, job.runner or "any", key
 
 
 def github_matrix(jobs: Sequence[Job]) -> str:
