@@ -121,3 +121,9 @@ def test_a_cuda_build_that_found_no_gpu_is_proven_on_the_cpu_alone():
     on_cpu = CheckResult(check="fft", device="cpu", outcome="pass", took_s=0.1)
     page = shown(verify_page(replace(REPORT, cuda="13.0", results=(on_cpu,))))
     assert page.endswith("proven to run here, on the CPU alone  (1 pass)\n")
+
+
+def test_what_xml_cannot_carry_is_left_out():
+    odd = CheckResult(check="fft", device="cpu", outcome="fail", took_s=0.1, detail="a\x00b\ud800c\uffffd\U0001f600")
+    text = junit(replace(REPORT, results=(odd,)))
+    assert "abcd\U0001f600" == ElementTree.fromstring(text.encode()).find("testcase/failure").get("message")

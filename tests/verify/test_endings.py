@@ -56,6 +56,12 @@ def test_garbage_on_stdout_harms_nothing(stub):
     assert {**PASSED, "build_facts": ("pass", None)} == said(verify(stub(fault=noise), None, CHECKS))
 
 
+def test_a_message_that_is_no_text_can_be_shown(stub):
+    report = verify(stub(fault=r"raise RuntimeError('no file \udc80\U0001f600')"), None, CHECKS)
+    detail = next(r for r in report.results if r.check == "build_facts").detail
+    assert "RuntimeError: no file ?\U0001f600" == detail.encode().decode()
+
+
 def test_a_crash_says_what_the_library_printed(stub):
     report = verify(stub(fault="os.write(2, b'assertion `x` failed'); os.abort()"), None, CHECKS)
     assert "assertion `x` failed" in next(r for r in report.results if r.check == "build_facts").measured["said"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from xml.etree import ElementTree
@@ -87,4 +88,4 @@ def _case(suite: ElementTree.Element, result: CheckResult) -> None:
 
 def _printable(text: str) -> str:
     """Take out what XML 1.0 cannot carry."""
-    return "".join(letter for letter in text if letter in "\t\n" or letter >= " ")
+    return re.sub("[^\t\n\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "", text)

@@ -13,7 +13,7 @@ class Pipe(object):
 
     def send(self, event, **fields):
         """Write one event whole."""
-        line = json.dumps(dict(fields, event=event), default=str) + "\n"
-        left = line.encode("utf-8", "replace")
+        line = json.dumps(dict(fields, event=event), default=str, ensure_ascii=False) + "\n"
+        left = line.encode("utf-8", "replace")  # an undecodable file name in a message is no text elsewhere
         while left:
             left = left[os.write(self.fd, left) :]
