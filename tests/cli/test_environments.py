@@ -210,6 +210,17 @@ def test_a_broken_environment_of_ours_is_removed_by_name(make, home, tmp_path):
     assert [] == list((tmp_path / "envs").iterdir())
 
 
+def test_files_that_no_package_brought_are_not_removed_unasked(make, home, tmp_path):
+    (make().prefix / "notes.ipynb").write_text("mine")
+    done = call("remove", "demo", **home, COLUMNS="200")
+    assert (2, "error: files that no package brought would be lost: `notes.ipynb`") == (
+        done.returncode,
+        done.stderr.splitlines()[0],
+    )
+    assert 0 == call("remove", "demo", "-y", **home).returncode
+    assert [] == list((tmp_path / "envs").iterdir())
+
+
 def test_a_dry_run_removes_nothing(make, home):
     made = make()
     done = call("remove", "demo", "--dry-run", **home)

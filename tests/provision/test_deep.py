@@ -55,7 +55,7 @@ def look(environment, caches):
 
 def test_what_is_as_it_was_installed_is_fine(made, caches):
     tell(made.prefix, "numpy-2.4.6-0", put(made.prefix, "lib/a.py", "a"), put(made.prefix, "lib/b.py", "b"))
-    assert (2, (), ()) == ((found := look(made, caches)).files, found.flaws, found.entries)
+    assert (7, (), ()) == ((found := look(made, caches)).files, found.flaws, found.entries)
 
 
 @pytest.mark.parametrize("what", ["changed", "missing", "unreadable"])
@@ -69,6 +69,14 @@ def test_a_file_that_is_wrong_is_named_with_its_package(made, caches, what):
     if what == "unreadable":
         path.mkdir()
     assert (Flaw(package="numpy-2.4.6-0", path="lib/a.py", what=what),) == look(made, caches).flaws
+
+
+def test_a_package_from_another_archive_than_the_locked_one_is_found(made, caches):
+    tell(made.prefix, "numpy-2.4.6-0")
+    record = made.prefix / "conda-meta/numpy-2.4.6-0.json"
+    record.write_text(json.dumps({"sha256": "1" * 64}))
+    flaw = Flaw(package="numpy", path="conda-meta/numpy-2.4.6-0.json", what="changed")
+    assert (flaw,) == look(made, caches).flaws
 
 
 def test_a_file_with_the_prefix_inside_is_held_against_what_it_became(made, caches):

@@ -1,9 +1,20 @@
 """Taking environments away, and nothing else."""
 
+import subprocess
+
 import pytest
 
-from envforge.errors import UsageError
-from envforge.provision import Place, clean, delete_cache, list_environments, register, remove, rollback
+from envforge.errors import DiskFailed, UsageError
+from envforge.provision import (
+    Place,
+    clean,
+    delete_cache,
+    list_environments,
+    read_environment,
+    register,
+    remove,
+    rollback,
+)
 from envforge.provision.stage import now, write_journal
 from tiny import package, quiet, section
 
@@ -51,6 +62,68 @@ def test_a_link_out_of_an_environment_is_not_followed(make, envs, tmp_path):
     (envs / "demo/share/link").symlink_to(tmp_path / "precious")
     gone(envs, tmp_path / "registry")
     assert (tmp_path / "precious/file").exists()
+
+
+@pytest.mark.parametrize("name", ["with blanks", "größe-環境", 'it\'s "here"', "-dash", "[x]*"])
+def test_any_path_can_be_updated_turned_back_cleaned_and_removed(make, envs, listed, tmp_path, name):
+    old = make(prefix=envs / name)
+    make(section(package("python", "3.12")), prefix=envs / name)
+    assert old == rollback(envs / name, emit=quiet)
+    left = leave_stage(envs, name)
+    assert (left,) == clean(envs, (), emit=quiet)
+    gone(envs, tmp_path / "registry", envs / name)
+    assert [] == listed(envs)
+
+
+def test_behind_a_link_everything_happens_where_it_leads(make, envs, listed, tmp_path):
+    (tmp_path / "disk").mkdir()
+    (envs / "demo").symlink_to(tmp_path / "disk/demo")
+    old = make()
+    make(section(package("python", "3.12")))
+    assert old == rollback(envs / "demo", emit=quiet)
+    gone(envs, tmp_path / "registry")
+    assert ([], ["demo"]) == (listed(tmp_path / "disk"), listed(envs))
+    assert old.prefix == make().prefix
+
+
+@pytest.fixture
+def tmpfs(tmp_path):
+    disk = tmp_path / "mounted"
+    disk.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "none", disk], check=False).returncode:
+        pytest.skip("mounting a file system needs root")
+    try:
+        yield disk
+    finally:
+        subprocess.run(["umount", "-l", disk], check=True)
+
+
+def test_a_prefix_on_another_disk_is_updated_and_removed(make, tmpfs, listed, tmp_path):
+    old = make(prefix=tmpfs / "demo")
+    make(section(package("python", "3.12")), prefix=tmpfs / "demo")
+    assert old == rollback(tmpfs / "demo", emit=quiet)
+    gone(tmpfs, tmp_path / "registry", tmpfs / "demo")
+    assert [] == listed(tmpfs)
+
+
+def test_where_a_disk_is_mounted_nothing_can_be_swapped(make, tmpfs):
+    with pytest.raises(UsageError, match="where a file system is mounted") as refused:
+        make(prefix=tmpfs)
+    assert (f"put it into a folder there, `--prefix {tmpfs}/env`",) == refused.value.hints
+
+
+@pytest.mark.parametrize("what", ["remove", "rollback", "update"])
+def test_on_a_read_only_disk_nothing_changes_and_that_is_said(make, tmpfs, tmp_path, what):
+    make(prefix=tmpfs / "demo")
+    now_there = make(section(package("python", "3.12")), prefix=tmpfs / "demo")
+    subprocess.run(["mount", "-o", "remount,ro", tmpfs], check=True)
+    with pytest.raises(DiskFailed, match="Read-only file system"):
+        {
+            "remove": lambda: gone(tmpfs, tmp_path / "registry", tmpfs / "demo"),
+            "rollback": lambda: rollback(tmpfs / "demo", emit=quiet),
+            "update": lambda: make(section(package("python", "3.13")), prefix=tmpfs / "demo"),
+        }[what]()
+    assert now_there == read_environment(tmpfs / "demo")
 
 
 def leave_stage(envs, name="demo", pid=4711):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -53,14 +54,17 @@ class TinyConda:
 
     def _unpack(self, artefact: Locked, stage: Path, final: Path) -> None:
         (stage / "share" / artefact.name).mkdir(parents=True, exist_ok=True)
-        for number in range(self.files):
-            (stage / "share" / artefact.name / f"{number}.txt").write_text(str(final))
+        paths = [f"share/{artefact.name}/{number}.txt" for number in range(self.files)]
+        for path in paths:
+            (stage / path).write_text(str(final))
             time.sleep(self.pause_s)
         if artefact.name == "python":
             _put_python(stage)
+            paths.append("bin/python")
         (stage / "conda-meta").mkdir(exist_ok=True)
         record = f"{artefact.name}-{artefact.version}-{artefact.build}.json"
-        (stage / "conda-meta" / record).write_text("{}")
+        told = {"paths_data": {"paths": [{"_path": path, "path_type": "hardlink"} for path in paths]}}
+        (stage / "conda-meta" / record).write_text(json.dumps(told))
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import typer
 from envforge.cli.common import Answer, DryRun, MaybeEnvironment, Name, Prefix, Talk, Timeout, Yes, command
 from envforge.cli.dirs import Dirs, find_caches, find_dirs, find_one
 from envforge.cli.locking import staleness
-from envforge.cli.mending import mend_caches
+from envforge.cli.mending import mend_caches, some
 from envforge.cli.proofs import environment_shape, list_page, proven_here, status_page
 from envforge.errors import Stale, UsageError
 from envforge.model import Environment
@@ -22,7 +22,9 @@ from envforge.provision import (
     list_environments,
     look_deep,
     read_damage,
+    read_environment,
     store_damage,
+    strangers,
 )
 from envforge.provision import (
     clean as clear,
@@ -109,19 +111,25 @@ def remove(
     if dry_run:
         return Answer(data=data, page=lambda: (prose(f"would remove `{where}`"),))
     if not yes:
-        _ask(talk, f"Remove {where} and everything in it?")
+        _ask(talk, where)
     with talk.watching() as emit:
         take_away(where, registry=dirs.registry, emit=emit, timeout_s=timeout)
     return Answer(data=data, page=lambda: (prose(f"removed `{where}`"),))
 
 
-def _ask(talk: Talk, question: str) -> None:
-    """Ask a person; whoever is not at a terminal has decided by running the command."""
+def _ask(talk: Talk, where: Path) -> None:
+    """Ask a person; whoever is not at a terminal has decided by running the command, but not about files of theirs."""
     import sys
 
+    environment = read_environment(where)
+    theirs = strangers(environment) if environment else ()
     if talk.json or not sys.stdin.isatty():
+        if theirs:
+            hints = ("`-y` removes them too",)
+            raise UsageError(f"files that no package brought would be lost: {some(theirs)}", (str(where),), hints)
         return
-    if not typer.confirm(question, err=True):
+    also = f", also {some(theirs)}, which no package brought" if theirs else ""
+    if not typer.confirm(f"Remove {where} and everything in it{also}?", err=True):
         raise UsageError("nothing was removed")
 
 

@@ -8,7 +8,7 @@ from envforge.cli.fitting import unserved
 from envforge.cli.footing import Footing
 from envforge.cli.job import Job
 from envforge.cli.locking import save_lock
-from envforge.cli.mending import mend_caches
+from envforge.cli.mending import mend_caches, some
 from envforge.cli.proving import is_proven, notes, prove, words
 from envforge.cli.trying import Try, find_next, take_next, try_of
 from envforge.errors import EngineFailed
@@ -23,6 +23,7 @@ from envforge.provision import (
     register,
     rollback,
     standing,
+    strangers,
 )
 from envforge.report.plan import candidate_text
 
@@ -61,11 +62,7 @@ def _one(job: Job, footing: Footing) -> Done:
     with job.clock("provision"):
         stood = standing(job.prefix, footing.section)
         room = None if stood else measure_room(footing.section, Place.at(job.prefix), job.packages)
-        if before and not stood:
-            _mend(job, before)
-        environment = stood or _provision(job, footing)
-        if not stood:
-            _tell_unrun(job, environment)
+        environment = stood or _replace(job, footing, before)
         _register(job, environment)
     proven, checked = _prove(job, environment)
     changed = before is None or before.created != environment.created or checked
@@ -77,6 +74,19 @@ def _make_way(job: Job, before: Environment | None, done: Done) -> None:
     if before and before.created != done.environment.created:
         with job.talk.watching() as emit:
             rollback(job.prefix, emit=emit, timeout_s=job.timeout_s)
+
+
+def _replace(job: Job, footing: Footing, before: Environment | None) -> Environment:
+    """Put a new environment where the one before stood; say what a person must know of either."""
+    if before:
+        _mend(job, before)
+    theirs = strangers(before) if before else ()
+    environment = _provision(job, footing)
+    if theirs:
+        back = f"`envforge rollback {environment.prefix}` brings the old one back, the next update deletes it"
+        job.talk.warn(f"{some(theirs)}: no package brought this, so it is in the previous generation alone; {back}")
+    _tell_unrun(job, environment)
+    return environment
 
 
 def _mend(job: Job, before: Environment) -> None:

@@ -1,4 +1,4 @@
-"""Take what was edited out of the shared caches, so that it comes anew."""
+"""What a person or a tool did to files: taken out of the shared caches, and told."""
 
 from __future__ import annotations
 
@@ -25,3 +25,9 @@ def cache_text(entry: str) -> str:
     """Say which package an entry of a cache is, and where."""
     wheel = wheel_in(Path(entry))
     return f"`{wheel}` in `{entry}`" if wheel else f"`{entry}`"
+
+
+def some(names: tuple[str, ...]) -> str:
+    """Name the first few."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(f"`{name}`" for name in names[:3]) + more

@@ -12,6 +12,7 @@ from envforge.provision.place import Place
 from envforge.provision.registry import find_environment, list_environments, register
 from envforge.provision.removal import clean, delete_cache, remove, rollback
 from envforge.provision.space import Room, check_room, measure_room
+from envforge.provision.strangers import strangers
 
 __all__ = [
     "Activation",
@@ -49,6 +50,7 @@ __all__ = [
     "standing",
     "store_damage",
     "store_report",
+    "strangers",
     "wheel_in",
     "write_whole",
 ]

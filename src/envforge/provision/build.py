@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from envforge.errors import EngineFailed, UsageError
@@ -107,8 +108,12 @@ def _serving(prefix: Path, section: Section) -> Environment | None:
 def refuse_foreign(place: Place) -> None:
     """Raise UsageError when something stands at the prefix that envforge did not make."""
     prefix = place.prefix
-    if is_ours(prefix) or not prefix.exists() or (prefix.is_dir() and not any(prefix.iterdir())):
+    empty = prefix.is_dir() and not os.path.ismount(prefix) and not any(prefix.iterdir())
+    if is_ours(prefix) or not prefix.exists() or empty:
         return
+    if os.path.ismount(prefix):
+        hints = (f"put it into a folder there, `--prefix {prefix}/env`",)
+        raise UsageError("the prefix is where a file system is mounted, which cannot be swapped", (str(prefix),), hints)
     what = "a file" if not prefix.is_dir() else "a directory that envforge did not make"
     raise UsageError(f"the prefix is {what}", (str(prefix),), ("choose another one with `--prefix` or `--name`",))
 

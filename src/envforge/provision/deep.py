@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
@@ -18,7 +18,7 @@ from typing import Literal
 from envforge.model import Emit, Environment, Progress, value
 from envforge.provision.damage import Damage, Flaw
 from envforge.provision.disk import delete_tree
-from envforge.provision.installed import Expected, cache_entries, cached_files, installed_files
+from envforge.provision.installed import Expected, archive_sha256, cache_entries, cached_files, installed_files
 
 AT_ONCE = min(8, os.cpu_count() or 1)
 Hash = Callable[[Path], str]
@@ -42,9 +42,18 @@ def look_deep(environment: Environment, caches: Caches, emit: Emit) -> Damage:
     """Hash every file of an environment, and the entries of the caches that it was made from."""
     expected, sums = installed_files(environment), _hasher()
     emit(Progress(phase="verify", subject=f"{len(expected)} files"))
-    flaws = find_flaws(expected, environment.prefix, sums)
+    flaws = (*find_flaws(expected, environment.prefix, sums), *_other_archives(environment))
     entries = damaged_entries(cache_entries(caches.packages, caches.wheels, environment.section), sums)
     return Damage(files=len(expected), flaws=flaws, entries=tuple(map(str, entries)))
+
+
+def _other_archives(environment: Environment) -> Iterator[Flaw]:
+    """Give the records of packages that were installed from another archive than the one that is locked."""
+    for each in environment.section.artefacts:
+        record = f"conda-meta/{each.name}-{each.version}-{each.build}.json"
+        known = archive_sha256(environment.prefix / record) if each.kind == "conda" else None
+        if known and known != each.sha256:
+            yield Flaw(package=each.name, path=record, what="changed")
 
 
 def find_flaws(expected: tuple[Expected, ...], folder: Path, sums: Hash) -> tuple[Flaw, ...]:

@@ -43,6 +43,12 @@ def _entries(record: Path) -> list[dict[str, Any]]:
     return [each for each in paths if isinstance(each, dict) and "_path" in each]
 
 
+def archive_sha256(record: Path) -> str | None:
+    """Give the sha256 of the archive that a conda package came from; None where its record does not tell."""
+    plain = _load(record)
+    return plain.get("sha256") if isinstance(plain, dict) else None
+
+
 def _load(record: Path) -> Any:
     try:
         return json.loads(record.read_text(encoding="utf-8"))
