@@ -72,6 +72,7 @@ def docs(session: nox.Session) -> None:
     """Write the generated pages, then the site; a dead link is an error. ``-- serve`` shows it while you write."""
     _install(session, "docs")
     session.run("python", "docs/reference/generate.py")
+    session.run("python", "docs/reference/runs/make.py")
     session.run("python", "docs/pictures/make.py")
     if "serve" in session.posargs:
         session.run("mkdocs", "serve", "-f", "docs/site/mkdocs.yml")

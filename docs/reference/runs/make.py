@@ -35,7 +35,6 @@ def gathered() -> dict[str, Any]:
     devices = list(_devices())
     return {
         "dated": facts().dated,
-        "digest": facts().digest,
         "devices": devices,
         "cards": {name: _device_of(name, devices) for name in sorted(facts().cards.names)},
         "branches": [[each.number.major, str(each.cuda), each.eol] for each in facts().drivers.branches],

@@ -159,6 +159,7 @@ function start(facts) {
     const rows = question.bad.length ? [] : inOrder(rowsOf(question));
     const wanted = rows.filter(({ verdict }) => question.told.all || verdict.runs !== false);
     say(question, rows);
+    document.getElementById("builds").hidden = !wanted.length;
     document.querySelector("#builds tbody").replaceChildren(...wanted.slice(0, most).map(row));
     const more = document.getElementById("more");
     more.replaceChildren();
@@ -175,8 +176,8 @@ function start(facts) {
     const running = rows.filter(({ verdict }) => verdict.runs);
     const best = running[0];
     if (!question.bad.length) {
-      if (best) lines.push(element("p", `Newest: ${named(best)}`, "best"));
-      lines.push(element("p", `${running.length} of ${rows.length} builds run${closest(rows, best)}.`, "note"));
+      lines.push(element("p", best ? `Newest: ${named(best)}` : "Nothing runs", "best"));
+      lines.push(element("p", `${running.length} of ${rows.length} builds run. ${best ? closest(rows, best) : reasons(rows)}`, "note"));
       lines.push(...about(question));
     }
     said.replaceChildren(...lines);
@@ -190,8 +191,15 @@ function start(facts) {
 
   function closest(rows, best) {
     const first = rows.find(({ verdict }) => verdict.runs === false);
-    if (!first || (best && compare(best.build[TORCH], first.build[TORCH]) > 0)) return "";
-    return `. Not torch ${first.build[TORCH]} with CUDA ${first.build[CUDA]}: ${first.verdict.why}`;
+    if (!first || compare(best.build[TORCH], first.build[TORCH]) > 0) return "";
+    return `Not torch ${first.build[TORCH]} with CUDA ${first.build[CUDA]}: ${first.verdict.why}.`;
+  }
+
+  function reasons(rows) {
+    const counted = new Map();
+    for (const { verdict } of rows) counted.set(verdict.why, (counted.get(verdict.why) || 0) + 1);
+    const most = [...counted].sort(([, a], [, b]) => b - a).slice(0, 3);
+    return most.map(([why, count]) => `${count}: ${why}.`).join(" ");
   }
 
   function about({ told, device, driver }) {
@@ -242,6 +250,6 @@ function start(facts) {
   form.addEventListener("input", () => { most = 40; show(); });
   form.addEventListener("submit", (event) => event.preventDefault());
   document.getElementById("foot").textContent =
-    `Facts of ${facts.dated}, ${facts.digest.slice(0, 18)}. What a build runs on is not what your other packages need: envforge plan looks at those too.`;
+    `Facts of ${facts.dated}. What a build runs on is not what your other packages need: envforge plan looks at those too.`;
   show();
 }
