@@ -38,8 +38,9 @@ def _codes(p: Chart) -> Iterator[tuple[str, str]]:
         yield f"cuCtxCreate {context} {p.known.name_of('cuda', context)}", f"ctx {context}"
     yield from ((f"NVML {device['error']} for GPU {device.get('index')}", "other") for device in _lost(p))
     yield from _of_environment(p)
-    if complaint := p.maybe("app_error"):
-        yield " ".join(str(complaint).split())[-200:], "other"
+    for complaint in (p.maybe("app_error"), p.maybe("docker", "error"), p.maybe("podman", "error")):
+        if complaint:
+            yield " ".join(str(complaint).split())[-200:], "other"
 
 
 def _of_environment(p: Chart) -> Iterator[tuple[str, str]]:

@@ -240,6 +240,16 @@ def pod_without_runtime(p: Chart) -> Evidence | None:
     return r.likely("no GPU nodes, no driver libraries in this pod", why, driver=version) if why else None
 
 
+@sign("docker-in-lxc-cgroup")
+def rules_are_refused(p: Chart) -> Evidence | None:
+    """A rootless engine is refused likewise, outside of LXC."""
+    line = p.said(r"bpf_prog_query\(BPF_CGROUP_DEVICE\) failed|cgroup/devices\S*: permission denied")
+    rootless = p.noted("rootless", like="true|1") or "rootless" in runtime(p)
+    if not line or rootless or not (is_lxc(p) or r.in_container(p)):
+        return None
+    return (r.certain if is_lxc(p) else r.likely)(line)
+
+
 @sign("lxc-gpu-not-passed")
 def guest_lacks(p: Chart) -> Evidence | None:
     if not is_lxc(p) or (

@@ -11,6 +11,10 @@ from envforge.model import Dotted, Evidence
 
 MISMATCH, NVML_NONE = 18, 12
 MISMATCH_TEXT = "Driver/library version mismatch"
+API_MISMATCH = (
+    r"API mismatch: the client.{0,60}has the version (?P<client>[\d.]+\d), but"
+    r"\s+this kernel module has\s+the version (?P<module>[\d.]+\d)"
+)
 STUB, TOO_OLD, MPS_DEAD, BUSY = 34, 35, 805, 46
 WRONG_PAIR, NO_FORWARD, PTX_TOO_NEW = 803, 804, 222
 PACKAGE = re.compile(
@@ -47,6 +51,21 @@ def two_versions(p: Chart) -> Evidence | None:
         return r.certain(f"module {pair[0]}", f"libraries {pair[1]}", driver=pair[0], library=pair[1])
     line = p.said(MISMATCH_TEXT) if p.maybe("nvidia_smi") or p.maybe("app_error") else None
     return r.likely(line or "NVML 18") if line or r.nvml_code(p) == MISMATCH else None
+
+
+@sign("driver-library-mismatch")
+def kernel_names_both(p: Chart) -> Evidence | None:
+    """The log is of this boot: a program of another version asked the module that runs."""
+    if not p.maybe("dmesg") or not r.bare_linux(p) or r.serves(p):
+        return None
+    told = p.told(API_MISMATCH)
+    return r.likely(told[0], driver=told["module"], library=told["client"]) if told else None
+
+
+@sign("driver-library-mismatch")
+def engine_says_so(p: Chart) -> Evidence | None:
+    line = p.said(MISMATCH_TEXT, "docker") or p.said(MISMATCH_TEXT, "podman")
+    return r.likely(line) if line and not r.in_container(p) else None
 
 
 @sign("mixed-driver-packages")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from envforge.doctor import readers as r
-from envforge.doctor.chart import Chart
+from envforge.doctor.chart import Chart, Missing
 from envforge.doctor.signs.registry import sign
 from envforge.model import Evidence
 
@@ -178,4 +178,6 @@ def reservation_refused(p: Chart) -> Evidence | None:
     limit = p.noted(r"limits?.*(\bas\b|_as|address|virtual)|rlimit_as|ulimit_v", like=r"\d")
     strict = p.noted(r"overcommit_memory", like="^2$")
     why = strict or limit
-    return (r.likely if why else r.possible)("cuInit 2", why, limit=why) if why else r.possible("cuInit 2")
+    if why is None:
+        raise Missing("limits")
+    return r.likely("cuInit 2", why, limit=why)
