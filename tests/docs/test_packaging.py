@@ -48,10 +48,15 @@ def build(source, folder):
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory):
+def tree(tmp_path_factory):
     if not (ROOT / ".git").exists():
         pytest.skip("this is not a checkout")
-    return build(clone(tmp_path_factory.mktemp("clone")), tmp_path_factory.mktemp("dist"))
+    return clone(tmp_path_factory.mktemp("clone"))
+
+
+@pytest.fixture(scope="module")
+def built(tree, tmp_path_factory):
+    return build(tree, tmp_path_factory.mktemp("dist"))
 
 
 @pytest.fixture
@@ -63,21 +68,21 @@ def index():
 
 
 @pytest.mark.slow
-def test_the_same_tree_gives_the_same_bytes(built, tmp_path):
-    again = build(clone(tmp_path / "elsewhere"), tmp_path / "dist")
+def test_the_same_tree_gives_the_same_bytes(tree, built, tmp_path):
+    again = build(shutil.copytree(tree, tmp_path / "elsewhere"), tmp_path / "dist")
     assert {name: path.read_bytes() for name, path in built.items()} == {
         name: path.read_bytes() for name, path in again.items()
     }
 
 
 @pytest.mark.slow
-def test_the_wheel_carries_what_runs_and_nothing_else(built):
+def test_the_wheel_carries_what_runs_and_nothing_else(tree, built):
     names = zipfile.ZipFile(built[".whl"]).namelist()
     info = f"envforge-{envforge.__version__}"
     assert {f"envforge/{name}" for name in CARRIED} <= set(names)
     assert f"{info}.data/data/share/man/man1/envforge.1" in names
     assert f"{info}.dist-info/sboms/envforge.cdx.json" in names
-    own = {str(path.relative_to(ROOT / "src")) for path in (ROOT / "src/envforge").rglob("*.py")}
+    own = {str(path.relative_to(tree / "src")) for path in (tree / "src/envforge").rglob("*.py")}
     assert own == {name for name in names if name.endswith(".py")}
     tops = {name.split("/")[0] for name in names}
     assert {"envforge", f"{info}.dist-info", f"{info}.data"} == tops
@@ -103,7 +108,17 @@ def test_the_sdist_carries_what_builds_and_tests_it(built):
 @pytest.mark.slow
 def test_it_installs_as_a_tool_of_uv(built, index, tmp_path):
     own = {"UV_TOOL_DIR": str(tmp_path / "tools"), "UV_TOOL_BIN_DIR": str(tmp_path / "bin")}
-    run("uv", "tool", "install", "--python", sys.executable, built[".whl"], env={**os.environ, **own})
+    run(
+        sys.executable,
+        "-m",
+        "uv",
+        "tool",
+        "install",
+        "--python",
+        sys.executable,
+        built[".whl"],
+        env={**os.environ, **own},
+    )
     assert f"envforge {envforge.__version__}\n" == run(tmp_path / "bin/envforge", "--version").stdout
     assert '"type": "object"' in run(tmp_path / "bin/envforge", "schema").stdout
 
@@ -161,7 +176,7 @@ def test_the_recipe_asks_for_what_the_project_asks_for():
 
 
 @pytest.mark.slow
-def test_the_recipe_builds_a_package_that_passes_its_own_tests(built, index, tmp_path):
+def test_the_recipe_builds_a_package_that_passes_its_own_tests(tree, built, index, tmp_path):
     """With `pip`'s wheels repacked into a channel: rattler-build makes the package, installs it, and tests it."""
     if sys.base_prefix == "/usr":
         pytest.skip("the system's Python cannot be repacked: its files say `/usr` everywhere")
@@ -173,7 +188,6 @@ def test_the_recipe_builds_a_package_that_passes_its_own_tests(built, index, tmp
         *(sys.executable, "-m", "channel.build", channel, wheels, sys.executable),
         env={**os.environ, "PYTHONPATH": str(ROOT / "tests")},
     )
-    copy = clone(tmp_path / "clone")
     code = (
         "import sys, rattler_build as rb\n"
         "(variant,) = rb.Stage0Recipe.from_file(sys.argv[1]).render(rb.VariantConfig(), rb.RenderConfig())\n"
@@ -181,6 +195,13 @@ def test_the_recipe_builds_a_package_that_passes_its_own_tests(built, index, tmp
         "made = variant.run_build(tool_config=told, output_dir=sys.argv[2], channels=[sys.argv[3]])\n"
         "print(made.packages[0])\n"
     )
-    words = (sys.executable, "-c", code, copy / "docs/packaging/recipe.yaml", tmp_path / "out", channel.as_uri())
+    words = (
+        sys.executable,
+        "-c",
+        code,
+        shutil.copytree(tree, tmp_path / "clone") / "docs/packaging/recipe.yaml",
+        tmp_path / "out",
+        channel.as_uri(),
+    )
     done = run(*words, env={**os.environ, "HOME": str(tmp_path)})
     assert re.search(r"/noarch/envforge-[\d.]+-pyh\w+_0\.conda$", done.stdout.strip())

@@ -4,6 +4,7 @@ import io
 
 import pytest
 
+from envforge.report.page import item
 from envforge.report.theme import ON_LIGHT, STYLES, speaks_unicode, styles_for
 from report.test_text import Terminal, shown
 
@@ -51,8 +52,11 @@ def test_a_stream_that_cannot_carry_them_gets_none():
     assert not speaks_unicode(io.TextIOWrapper(io.BytesIO(), encoding="latin-1"), {})
 
 
-def test_a_page_in_another_locale_is_plain_ascii():
-    from envforge.report.page import item
+def test_text_wraps_under_itself_where_a_mark_is_wider_in_ascii():
+    page = (item("install NVIDIA driver 580 or newer", mark="→"),)
+    assert "  -> install NVIDIA driver 580\n     or newer\n" == shown(page, LANG="C", COLUMNS="30")
 
+
+def test_a_page_in_another_locale_is_plain_ascii():
     page = (item("driver ≥ 580 → CUDA 13, `torch` 2 × H100", mark="✗", style="bad"),)
     assert "  x driver >= 580 -> CUDA 13, `torch` 2 x H100\n" == shown(page, LANG="C")

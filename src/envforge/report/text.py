@@ -79,12 +79,12 @@ def wrap(
     """
     from rich.text import Text
 
-    left = line.indent + line.width
+    label = styled(line.label, ascii_only=ascii_only, styles=styles)
+    label.pad_right(max(line.width - label.cell_len, 1 if line.width else 0))
+    left = line.indent + max(line.width, label.cell_len)
     body = styled(line.body, ascii_only=ascii_only, rules=rules, styles=styles)
     width = max(LEAST_WIDTH, out.width - left)
     pieces = [piece for each in body.split() for piece in ([each] if line.whole else broken(each, width))]
-    label = styled(line.label, ascii_only=ascii_only, styles=styles)
-    label.pad_right(max(line.width - label.cell_len, 1 if line.width else 0))
     laid = [Text.assemble(" " * line.indent, label, pieces[0])]
     laid += [Text.assemble(" " * left, piece) for piece in pieces[1:]]
     for text in laid:
