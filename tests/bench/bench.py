@@ -131,6 +131,7 @@ def rounds(bench: Bench, wide: str, colds: int, warms: int, starts: int) -> Iter
         yield lambda: bench.time("python -c pass", [sys.executable, "-c", "pass"])
         yield lambda: bench.start("envforge --version", "--version")
         yield lambda: bench.start("envforge plan --offline", "plan", spec, "--offline", "--machine", machine)
+        yield lambda: bench.start("envforge doctor", "doctor")
 
 
 def report(seconds: dict[str, list[float]], peaks: list[int]) -> str:
@@ -145,6 +146,7 @@ def report(seconds: dict[str, list[float]], peaks: list[int]) -> str:
         f"{ours} is {median(seconds[ours]) / median(seconds[theirs]):.2f} x {theirs} (target: {target} x)"
         for ours, theirs, target in pairs
     ]
+    lines += [f"doctor takes {1000 * median(seconds['envforge doctor']):.0f} ms (target: 400 ms)"]
     cold_s = median(seconds["solve of 200,000 records, cold"])
     lines += [f"a solve of 200,000 records takes {cold_s:.2f} s cold (target: 1 s)"]
     lines += [f"its worker has at most {max(peaks) / 2**20:.0f} MiB at once (target: 120)"]
