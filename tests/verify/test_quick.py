@@ -1,6 +1,7 @@
 """The quick tier: healthy on a real torch, and each check fails for its own reason."""
 
 import contextlib
+import shutil
 import time
 from pathlib import Path
 
@@ -144,6 +145,20 @@ def test_a_torch_on_pythonpath_is_seen_and_the_environments_own_is_checked(stub,
     (tmp_path / "other" / "torch" / "__init__.py").write_text("raise SystemExit('the wrong one')")
     report = verify(stub(), None, ("torch_origin",), variables=(("PYTHONPATH", str(tmp_path / "other")),))
     assert {"import_torch": ("pass", None), "torch_origin": ("fail", "user-site-shadows-env")} == said(report)
+
+
+@pytest.mark.parametrize(
+    ("prefix", "outcome", "code"), [(None, "pass", "W_TORCH_OUTSIDE"), (".", "fail", "E_NO_TORCH")]
+)
+def test_a_torch_outside_is_an_interpreters_and_never_an_environments(stub, tmp_path, prefix, outcome, code):
+    python = stub()
+    (tmp_path / "outside").mkdir()
+    shutil.move(python.parent.parent / SITE / "torch", tmp_path / "outside" / "torch")
+    found = (("PYTHONPATH", str(tmp_path / "outside")),)
+    where = None if prefix is None else python.parent.parent
+    report = verify(python, None, ("torch_origin",), prefix=where, variables=found)
+    origin = ("pass", None) if prefix is None else ("skip", "S_NO_TORCH")
+    assert {"import_torch": (outcome, code), "torch_origin": origin} == said(report)
 
 
 def test_a_torch_in_the_working_directory_is_seen(stub, tmp_path):

@@ -80,7 +80,7 @@ def _start(bench, backend, world, number, store, extra):
         "seconds": bench.settings["limit"] // 2,
     }
     order["bandwidth"] = bench.settings["bandwidth"] if bench.kind == "cuda" else []
-    order["bf16"] = bench.can("bf16")
+    order["bf16"], order["path"] = bench.can("bf16"), sys.path
     env = dict(os.environ, TORCH_NCCL_ASYNC_ERROR_HANDLING="1", **extra)
     env.setdefault("NCCL_DEBUG", "WARN")
     log = open(os.path.join(bench.scratch(), "rank%d-%d.log" % (number, time.monotonic_ns())), "w+b")  # noqa: SIM115

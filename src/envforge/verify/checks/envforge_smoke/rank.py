@@ -3,11 +3,13 @@
 import datetime
 import json
 import os
+import sys
 import time
 
 
 def main(order):
     """Join, reduce, gather, time; print one line of JSON and leave without the teardown that may hang."""
+    sys.path.extend(part for part in order["path"] if part not in sys.path)
     out = os.dup(1)
     os.dup2(2, 1)
     os.write(out, (json.dumps(_work(order)) + "\n").encode())

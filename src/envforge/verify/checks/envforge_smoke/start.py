@@ -1,7 +1,10 @@
 """The import of torch, which is a check of its own: where environments break first."""
 
+import json
 import os
 import re
+import subprocess
+import sys
 import time
 import warnings
 
@@ -28,16 +31,43 @@ def fault(error):
     return "E_IMPORT"
 
 
-def import_torch(pipe, check):
-    """Import torch and send the result; give the module, or None when it does not import."""
+OUTSIDE = "torch is found by PYTHONPATH, or in the user's own site"
+
+
+def import_torch(pipe, check, prefix):
+    """Import torch and send the result; give the module, or None when it does not import.
+
+    An interpreter that is no environment of ours may have its torch outside of itself: there the isolation ends.
+    """
     pipe.send("start", check="import_torch", limit_s=check["limit_s"])
     began = time.perf_counter()
     torch, outcome, code, detail, measured = _try()
+    if code == "E_NO_TORCH" and not prefix:
+        sys.path.extend(_path_outside())
+        torch, outcome, code, detail, measured = _try()
+        code, detail = ("W_TORCH_OUTSIDE", OUTSIDE) if torch is not None else (code, detail)
     took_s = round(time.perf_counter() - began, 4)
     pipe.send(
         "result", check="import_torch", outcome=outcome, code=code, detail=detail, measured=measured, took_s=took_s
     )
     return torch
+
+
+def _path_outside():
+    """What PYTHONPATH and the user's site add to the path of a Python that is not isolated."""
+    try:
+        said = subprocess.run(
+            [sys.executable, "-c", "import json, sys; print(json.dumps(sys.path))"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            check=False,
+            cwd=os.sep,
+            timeout=20,
+        ).stdout
+        return [part for part in json.loads(said.decode().strip().split("\n")[-1]) if part and part not in sys.path]
+    except (OSError, ValueError, subprocess.TimeoutExpired):
+        return []
 
 
 def _try():

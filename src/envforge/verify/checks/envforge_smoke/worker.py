@@ -23,7 +23,7 @@ def main(fd):
     faulthandler.enable()
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1, all_threads=True, chain=False)
-    torch = start.import_torch(pipe, order["import_torch"])
+    torch = start.import_torch(pipe, order["import_torch"], order.get("prefix"))
     code = 3 if torch is None else _work(torch, order, pipe)
     pipe.send("bye")
     sys.stdout.flush()
