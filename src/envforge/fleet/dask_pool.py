@@ -35,15 +35,19 @@ class DaskPool:
     def __init__(self, client: Any, *started: Any) -> None:
         self._client, self._started = client, started
         self._asked: dict[str, Asked] = {}
-        self._hosts: set[str] = set()
+        self._known: dict[str, bool] = {}
         self._gone: dict[str, str] = {}
+        self._waiting: dict[str, Callable[[], None]] = {}
         client.subscribe_topic(TOPIC, self._note)
         self.nodes()
 
     def nodes(self) -> tuple[str, ...]:
         """Give the nodes whose workers are registered now."""
         there = dict(_node(each) for each in self._client.scheduler_info(n_workers=-1)["workers"].values())
-        self._hosts |= {name for name, pinned in there.items() if not pinned}
+        self._known |= there
+        for key in tuple(self._waiting):
+            if _of_key(key) in there:
+                self._waiting.pop(key)()
         return tuple(sorted(there))
 
     def submit(self, node: str, fn: Callable[..., Any], /, *args: Any, retries: int = 0) -> Asked:
@@ -52,12 +56,21 @@ class DaskPool:
         self._asked[key] = asked
         if node in self._gone:
             asked.set_exception(NodeLost(self._gone[node]))
-            return asked
-        place: dict[str, Any] = {"workers": [node]} if node in self._hosts else {"resources": _resource(node)}
+        elif self._started or node in self._known:
+            self._send(key, fn, *args, retries=retries)
+        else:
+            self._waiting[key] = partial(self._send, key, fn, *args, retries=retries)
+        return asked
+
+    def _send(self, key: str, fn: Callable[..., Any], *args: Any, retries: int) -> None:
+        """Give a task to the scheduler, pinned to its node by a resource, or by the host of a worker that has none."""
+        node, asked = _of_key(key), self._asked[key]
+        if asked.done():
+            return
+        place = {"resources": _resource(node)} if self._known.get(node, True) else {"workers": [node]}
         future = self._client.submit(_begin, key, fn, *args, key=key, retries=retries, pure=False, **place)
         future.add_done_callback(partial(_settle, asked))
         asked.add_done_callback(lambda each: future.cancel() if each.cancelled() else None)
-        return asked
 
     @property
     def address(self) -> str:
@@ -68,7 +81,7 @@ class DaskPool:
         """Take note that no worker of a node will come, or come back."""
         self._gone[node] = why
         for key, asked in tuple(self._asked.items()):
-            if key.rpartition("-")[0] == node:
+            if _of_key(key) == node:
                 _fail(asked, NodeLost(why, asked.begun))
 
     def close(self) -> None:
@@ -80,6 +93,10 @@ class DaskPool:
     def _note(self, event: tuple[float, Any]) -> None:
         if asked := self._asked.get(str(event[1])):
             asked.begin()
+
+
+def _of_key(key: str) -> str:
+    return key.rpartition("-")[0]
 
 
 def _node(worker: Mapping[str, Any]) -> tuple[str, bool]:

@@ -9,6 +9,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import pytest
 
@@ -144,3 +147,39 @@ def ends(group: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+@contextmanager
+def cluster(folder: Path, *worker_flags: str) -> Iterator[str]:
+    """Run a scheduler with one worker, as others start them, and give the scheduler's address."""
+    told = folder / "scheduler.json"
+    starts = (
+        ("dask_scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard"),
+        ("dask_worker", "--nthreads", "1", "--no-dashboard", *worker_flags),
+    )
+    running = [
+        subprocess.Popen(
+            [sys.executable, "-m", f"distributed.cli.{module}", *flags, "--scheduler-file", str(told)],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            cwd=folder,
+        )
+        for module, *flags in starts
+    ]
+    try:
+        while not told.exists() or not told.read_text():
+            time.sleep(0.1)
+        yield json.loads(told.read_text())["address"]
+    finally:
+        for each in reversed(running):
+            each.terminate()
+            each.wait()
+
+
+@pytest.mark.parametrize(
+    ("flags", "node"), [((), "127.0.0.1"), (("--resources", "node:gpu1=1"), "gpu1")], ids=["a-host", "a-name"]
+)
+def test_the_workers_of_a_scheduler_that_others_started_are_nodes(home, flags, node):
+    with cluster(home.root, *flags) as address:
+        done = envelope(fleet(home, "detect", "--scheduler", address, "--expect", node, "--deadline", 60, "--json"))
+    assert [(node, "ok", 1)] == [(each["node"], each["state"], each["attempts"]) for each in done["data"]["nodes"]]
