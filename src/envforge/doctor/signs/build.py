@@ -8,7 +8,7 @@ from collections.abc import Callable
 from envforge.doctor import readers as r
 from envforge.doctor.chart import Chart
 from envforge.doctor.signs.registry import sign
-from envforge.model import ComputeCapability, Evidence
+from envforge.model import ComputeCapability, Evidence, Severity
 
 NO_IMAGE = r"no kernel image is available"
 WARNING = (
@@ -188,16 +188,28 @@ def warned_and_ran(p: Chart) -> Evidence | None:
     return r.certain(line, "a kernel ran", gpu=name)
 
 
-@sign("triton-libcuda-link-missing")
-def no_name_to_link(p: Chart) -> Evidence | None:
+def _no_name_to_link(p: Chart, idle: Severity | None) -> Evidence | None:
+    """Weigh it as ``idle`` while nobody has tried to compile."""
     bare, versioned = str(p.need("dlopen", "libcuda.so")), p.maybe("dlopen", "libcuda.so.1")
-    if bare == "ok" or versioned not in ("ok", None) or not r.library(p, "libcuda.so.1"):
+    library = r.library(p, "libcuda.so.1")
+    if bare == "ok" or versioned not in ("ok", None) or not library:
         return None
     told = p.heard("triton|inductor|cannot find -lcuda")
     if r.in_container(p) and not told:
         return None
-    say, severity = (r.certain, None) if versioned == "ok" and told else (r.likely, None if told else "advisory")
-    return say(f"dlopen libcuda.so: {bare}", library=r.library(p, "libcuda.so.1"), severity=severity)
+    say = r.certain if versioned == "ok" and told else r.likely
+    return say(f"dlopen libcuda.so: {bare}", library=library, severity=None if told else idle)
+
+
+@sign("triton-libcuda-link-missing")
+def no_name_to_link(p: Chart) -> Evidence | None:
+    return _no_name_to_link(p, "advisory")
+
+
+@sign("triton-libcuda-link-missing", group="build")
+@sign("triton-libcuda-link-missing", group="train")
+def no_name_where_something_is_compiled(p: Chart) -> Evidence | None:
+    return _no_name_to_link(p, None)
 
 
 @sign("triton-ptxas-too-old")
