@@ -12,7 +12,7 @@ from envforge.cli.common import Answer, Talk, command
 from envforge.cli.overlays import facts_here
 from envforge.errors import UsageError
 from envforge.facts import Architecture, Facts
-from envforge.facts.matrix import Asked, Entry, matrix, newest_by_capability
+from envforge.facts.matrix import Asked, Entry, matrix, newest_by_capability, unserved
 from envforge.model import Build, ComputeCapability, Dotted
 from envforge.report.facts import table
 from envforge.report.page import Page, join, prose
@@ -78,8 +78,18 @@ def facts(
     entries = matrix(known, subdir, asked)
     return Answer(
         data={"dated": known.dated, "digest": known.digest, "subdir": subdir, "builds": [_shape(e) for e in entries]},
-        page=lambda: _page(known, entries, everything=everything, verbose=talk.verbose > 0),
+        page=lambda: join(
+            _page(known, entries, everything=everything, verbose=talk.verbose > 0), _why_none(unserved(known, asked))
+        ),
     )
+
+
+def _why_none(unserved: Architecture | None) -> Page:
+    if unserved is None:
+        return ()
+    first, last = unserved.first_driver, unserved.last_driver
+    bounds = f"{first} to {last}" if first and last else f"up to {last}" if last else f"from {first} on"
+    return (prose(f"GPUs of {unserved.capability} ({unserved.name}) are served by driver branches {bounds}."),)
 
 
 def _overview(known: Facts, subdir: str) -> Answer:

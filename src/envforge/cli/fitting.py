@@ -89,7 +89,7 @@ def _minor(interpreter: Interpreter) -> tuple[int, int]:
 
 def below_floor(floor: Floor, machine: Machine) -> str | None:
     """Say what a machine lacks to a lock's floor; None when it lacks nothing that is known."""
-    from envforge.resolve.constraints.driver import reaches
+    from envforge.facts import reaches
 
     if machine.subdir and machine.subdir != floor.subdir:
         return f"the lock is for {floor.subdir}, and {machine.name} is {machine.subdir}"

@@ -26,6 +26,12 @@ def system(subdir: str) -> str:
     return "windows" if subdir.startswith("win") else "linux"
 
 
+def reaches(driver: Dotted, floor: Dotted) -> bool:
+    """Tell whether a driver is as new as a floor; a branch alone, ``580``, stands for its newest release."""
+    branch_alone = len(driver.parts) == 1
+    return driver >= floor or (branch_alone and driver.major == floor.major)
+
+
 class Drivers:
     """The files ``branches`` and ``toolkits`` as tables; every answer is None where no fact is."""
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from packaging.specifiers import SpecifierSet
 
+from envforge.facts.drivers import reaches
 from envforge.facts.loading import Facts
 from envforge.facts.nouns import Architecture
 from envforge.model import Build, ComputeCapability, Dotted, value
@@ -15,7 +16,8 @@ from envforge.model import Build, ComputeCapability, Dotted, value
 class Entry:
     """One build and what it asks of a machine: ``floor`` the least driver, ``native`` the one of its toolkit.
 
-    ``runs`` are the capabilities that its machine code reaches, ``compiles`` those that only its PTX reaches.
+    ``runs`` are the capabilities that its machine code reaches, ``compiles`` those that only its PTX reaches: of GPUs
+    that its CUDA knows, for the libraries beside it have no code for later ones.
     """
 
     build: Build
@@ -28,7 +30,10 @@ class Entry:
 
 @value
 class Asked:
-    """A filter; what is None does not filter. An unknown property of a build never passes a filter for it."""
+    """A filter; what is None does not filter. An unknown property of a build never passes a filter for it.
+
+    A build that reaches the capability by PTX alone needs the driver of its own toolkit, which can compile it.
+    """
 
     capability: ComputeCapability | None = None
     driver: Dotted | None = None
@@ -43,16 +48,33 @@ class Asked:
             (self.torch is None or build.torch in self.torch)
             and (self.python is None or self.python in build.pythons)
             and (self.source is None or self.source == build.source)
-            and (self.driver is None or build.cuda is None or (entry.floor is not None and entry.floor <= self.driver))
             and (self.capability is None or self.capability in (*entry.runs, *entry.compiles))
+            and self._driven(entry)
         )
+
+    def _driven(self, entry: Entry) -> bool:
+        if self.driver is None or entry.build.cuda is None:
+            return True
+        floor = entry.native if self.capability in entry.compiles else entry.floor
+        return floor is not None and reaches(self.driver, floor)
 
 
 def matrix(facts: Facts, subdir: str, asked: Asked | None = None) -> tuple[Entry, ...]:
-    """List the builds for a platform that a filter lets through, newest torch first, then newest CUDA."""
+    """List the builds for a platform that a filter lets through, newest torch first, then newest CUDA.
+
+    None where the driver's branch does not serve GPUs of that capability (`unserved`).
+    """
+    if asked and unserved(facts, asked):
+        return ()
     entries = (_entry(facts, build) for build in facts.builds(subdir))
     found = [entry for entry in entries if (asked or Asked()).fits(entry)]
     return tuple(sorted(found, key=_rank, reverse=True))
+
+
+def unserved(facts: Facts, asked: Asked) -> Architecture | None:
+    """Give the architecture that is asked for where the driver's branch does not serve it; else None."""
+    known = facts.architecture(asked.capability) if asked.capability and asked.driver else None
+    return known if known and asked.driver and not known.served_by(asked.driver) else None
 
 
 def newest_by_capability(facts: Facts, subdir: str) -> tuple[tuple[Architecture, Entry | None], ...]:
@@ -74,7 +96,8 @@ def _entry(facts: Facts, build: Build) -> Entry:
     if build.cuda is None:
         return Entry(build=build, released=facts.released(build.torch))
     runs = tuple(_reached(facts, build))
-    known = (each.capability for each in facts.drivers.architectures)
+    old = [each for each in facts.drivers.architectures if not each.first_cuda or each.first_cuda <= build.cuda]
+    known = (each.capability for each in old)
     compiles = (each for each in known if any(facts.kernels.compiles(code, each) for code in build.ptx or ()))
     return Entry(
         build=build,

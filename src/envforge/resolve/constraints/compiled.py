@@ -68,15 +68,16 @@ class CompiledFor(Ruled):
 
     @property
     def _named(self) -> str:
-        names = [_name(wheel) for wheel in self.wheels]
-        are = "was" if len(names) == 1 else "were"
-        return (
-            f"{', '.join(filter(None, [', '.join(names[:-1])]))}{' and ' * (len(names) > 1)}{names[-1]} {are} compiled"
-        )
+        return f"{self._names} {'was' if len(self.wheels) == 1 else 'were'} compiled"
+
+    @property
+    def _names(self) -> str:
+        names = [Requirement(wheel).name for wheel in self.wheels]
+        return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
     def fix(self, candidate: Candidate, /) -> str:
-        those = "the wheel of " + " and ".join(_name(wheel) for wheel in self.wheels)
-        return f"name {those} for {named(candidate.build)} on Python {candidate.python}, or leave it out of `wheels`"
+        wanted = f"{named(candidate.build)} on Python {candidate.python}"
+        return f"leave {self._names} out of `wheels` (or name what was compiled for {wanted})"
 
     def change(self, candidate: Candidate, /) -> Change | None:
         return Change(on="spec", key="wheels", to="\n".join(self.wheels))
@@ -101,10 +102,6 @@ def compiled_for(spec: Spec, facts: Facts) -> Iterator[CompiledFor]:
     for (built, marker), wheels in groups.items():
         where = (spec.where("wheels"),)
         yield CompiledFor(built=built, marker=marker, wheels=tuple(wheels), facts=facts, where=where)
-
-
-def _name(wheel: str) -> str:
-    return Requirement(wheel).name
 
 
 def _cuda_fits(build: Build, cuda: str) -> bool | None:

@@ -7,7 +7,7 @@ from dataclasses import field
 from functools import lru_cache
 from typing import ClassVar
 
-from envforge.facts import Facts
+from envforge.facts import Facts, reaches
 from envforge.model import ABSENT, Absent, Candidate, Dotted, Driver, Owner, value
 from envforge.resolve.constraints.base import Change, Ruled, cudas, on_gpu
 
@@ -88,12 +88,6 @@ class DriverFloor(Ruled):
 
 
 _NO_CUDA = Dotted("0")
-
-
-def reaches(version: Dotted, floor: Dotted) -> bool:
-    """Tell whether a driver is as new as a floor; a branch alone, ``580``, stands for its newest release."""
-    branch_alone = len(version.parts) == 1
-    return version >= floor or (branch_alone and version.major == floor.major)
 
 
 @lru_cache(maxsize=1024)

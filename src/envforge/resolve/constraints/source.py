@@ -38,7 +38,7 @@ class SourceAnswers(Ruled):
     def __str__(self) -> str:
         if self.error.startswith(NOT_ASKED):
             return f"`{self.source}` was {self.error}"
-        return f"`{self.source}` could not be asked: {self.error}"
+        return f"`{self.source}` could not be asked: {self.error.removeprefix(f'`{self.source}` ')}"
 
 
 @value
