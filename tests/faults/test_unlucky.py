@@ -80,7 +80,8 @@ def test_a_disk_that_fails_at_any_call_leaves_whole_environments(tmp_path, libra
     for number in range(ROUNDS):
         kind = chance.choice(["make", "make", "make", "remove", "rollback", "clean"])
         times = chance.choice([1, 1, 3, 0])
-        luck = unlucky(library, below=tmp_path, at=chance.randint(1, 60), times=times, errno=how)
+        reads = chance.choice([0, 1])
+        luck = unlucky(library, below=tmp_path, at=chance.randint(1, 60), times=times, errno=how, reads=reads)
         done = work(tmp_path, kind, number, luck)
         assert done.returncode in (0, 2, 5), (kind, luck, done.stderr)
         assert_whole(tmp_path)

@@ -12,6 +12,7 @@ right words and exit code::
 
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import sys
@@ -50,7 +51,7 @@ from envforge.cli.options import (
     Yes,
 )
 from envforge.cli.talk import Answer, Talk, give
-from envforge.errors import EnvforgeError
+from envforge.errors import DiskFailed, EnvforgeError
 
 __all__ = [
     "Answer",
@@ -82,6 +83,7 @@ __all__ = [
 ]
 
 INTERRUPTED = 130
+REFUSED = {errno.EIO, errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ESTALE, errno.EMFILE}
 Work = Callable[..., Answer | int]
 
 
@@ -118,9 +120,20 @@ def guarded(talk: Talk, work: Callable[[], Answer | int]) -> int:
     except BrokenPipeError:
         return _closed_pipe()
     except Exception as error:
-        from envforge.cli.bug import report_bug
+        return talk.fail(_disk(error) or _bug(error))
 
-        return talk.fail(report_bug(error, sys.argv[1:]))
+
+def _disk(error: Exception) -> EnvforgeError | None:
+    """Say what a disk refused, wherever that was; None for any other error."""
+    if not isinstance(error, OSError) or error.errno not in REFUSED:
+        return None
+    return DiskFailed(f"the disk refused: {error.strerror}", (str(error.filename),) if error.filename else ())
+
+
+def _bug(error: Exception) -> EnvforgeError:
+    from envforge.cli.bug import report_bug
+
+    return report_bug(error, sys.argv[1:])
 
 
 class Interrupted(EnvforgeError):

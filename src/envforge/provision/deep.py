@@ -10,7 +10,6 @@ import errno
 import hashlib
 import os
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Literal
@@ -58,6 +57,8 @@ def _other_archives(environment: Environment) -> Iterator[Flaw]:
 
 def find_flaws(expected: tuple[Expected, ...], folder: Path, sums: Hash) -> tuple[Flaw, ...]:
     """Give the files that are wrong. One that several packages bring is right as any of them brought it."""
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(AT_ONCE) as pool:
         found = list(pool.map(lambda each: _wrong(each, sums), expected))
     right = {each.path for each, wrong in zip(expected, found, strict=True) if wrong is None}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -25,7 +24,7 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        draft.replace(path)
+            draft.replace(path)
     except BaseException:
         with suppress(OSError):
             draft.unlink(missing_ok=True)
@@ -35,10 +34,10 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
 def _begin(path: Path) -> tuple[Path, IO[bytes]]:
     """Open a draft and hold it, so that no other process takes it for a dead one's."""
     while True:
-        draft = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+        draft = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
         file = draft.open("xb")
         with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(file, fcntl.LOCK_EX)
         if draft.exists():
             return draft, file
         file.close()
