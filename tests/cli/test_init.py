@@ -1,6 +1,12 @@
 """`init`: a spec to start from."""
 
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
+
+import yaml
 
 from cli.calling import envelope, envforge
 
@@ -29,3 +35,51 @@ def test_a_spec_that_could_not_be_read_is_not_written(tmp_path):
 
 def test_a_folder_that_is_not_there_exits_5(tmp_path):
     assert 5 == envforge("init", tmp_path / "no" / "vision.yaml", "--machine", H100, "--offline").returncode
+
+
+def at_a_terminal(answers, *words):
+    """Run `init` with a person at its terminal, who types these lines."""
+    ours, theirs = pty.openpty()
+    kept = {key: text for key, text in os.environ.items() if not key.startswith("ENVFORGE_")}
+    command = [sys.executable, "-m", "envforge", "init", *map(str, words)]
+    done = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env=kept, text=True)
+    os.close(theirs)
+    os.write(ours, "".join(f"{line}\n" for line in answers).encode())
+    page = done.communicate(timeout=120)[0]
+    os.close(ours)
+    return done.returncode, page
+
+
+def test_a_person_is_asked(tmp_path):
+    spec = tmp_path / "vision.yaml"
+    answers = (">=2.6,<3", "torchvision, torchaudio", "timm>=1,<2 einops", "", "y")
+    code, page = at_a_terminal(answers, spec, "--machine", H100, "--offline")
+    assert 0 == code
+    assert {
+        "torch": ">=2.6,<3",
+        "with": ["torchvision", "torchaudio"],
+        "wheels": ["timm>=1,<2", "einops"],
+        "gpu": "required",
+    } == yaml.safe_load(spec.read_text())
+    assert f"wrote `{spec}`" in page.replace("\n", "")
+
+
+def test_empty_answers_leave_the_choice_to_envforge(tmp_path):
+    spec = tmp_path / "vision.yaml"
+    assert 0 == at_a_terminal(("", "", "", "", ""), spec, "--machine", H100, "--offline")[0]
+    assert {"cuda": "auto"} == yaml.safe_load(spec.read_text())
+
+
+def test_flags_are_an_answer(tmp_path):
+    spec = tmp_path / "vision.yaml"
+    assert 0 == at_a_terminal((), spec, "--with", "torchvision", "--machine", H100, "--offline")[0]
+    assert 0 == at_a_terminal((), tmp_path / "other.yaml", "--yes", "--machine", H100, "--offline")[0]
+
+
+def test_this_machine_becomes_a_target_that_decides_like_it(tmp_path):
+    spec = tmp_path / "vision.yaml"
+    first = envelope(envforge("init", spec, "--here", "desk", "--offline", "--json"))["data"]["plan"]
+    assert ["desk"] == list(yaml.safe_load(spec.read_text())["targets"])
+    again = envelope(envforge("plan", spec, "--target", "desk", "--offline", "--json"))["data"]
+    chosen = [(each["choice"]["torch"], each["choice"]["cuda"]) for each in (first, again)]
+    assert chosen[0] == chosen[1]

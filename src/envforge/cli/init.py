@@ -1,17 +1,20 @@
-"""`envforge init`: a spec to start from, checked against this machine."""
+"""`envforge init`: a spec to start from, asked for or given by flags, checked against this machine."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from envforge.cli.asking import read_machines
-from envforge.cli.common import Answer, Machines, Offline, Talk, command
+from envforge.cli.asking import read_machines, this_machine
+from envforge.cli.common import Answer, Machines, Offline, Talk, Yes, command
 from envforge.cli.deciding import decide
 from envforge.cli.overlays import facts_here
+from envforge.cli.questions import Asked, ask, may_ask
 from envforge.errors import DiskFailed, UsageError
+from envforge.facts import Facts
+from envforge.model import Dotted, Driver, Gpu, Machine
 from envforge.report.page import Page, join, prose
 from envforge.report.page import command as to_copy
 from envforge.report.plan import plan_page
@@ -19,6 +22,7 @@ from envforge.report.shapes import plan_shape
 from envforge.spec import parse_spec
 from envforge.wire import write_yaml
 
+USUAL_SUBDIR = "linux-64"
 File = Annotated[Path, typer.Argument(metavar="SPEC", help="The file to write.")]
 Torch = Annotated[
     str | None,
@@ -50,9 +54,19 @@ Conda = Annotated[
 ]
 
 
+Here = Annotated[
+    str | None,
+    typer.Option(
+        "--here", envvar="ENVFORGE_HERE", metavar="NAME", help="Put this machine down as a target of this name."
+    ),
+]
+
+
 @command(
     examples=(
+        "envforge init vision.yaml",
         "envforge init vision.yaml --with torchvision --wheel timm",
+        "envforge init vision.yaml --here workstation",
         "envforge init old.yaml --cuda '>=11.8,<13' --machine cluster.yaml",
     )
 )
@@ -65,16 +79,31 @@ def init(
     companion: With = None,
     wheel: Wheel = None,
     conda: Conda = None,
+    here: Here = None,
     machine: Machines = None,
     offline: Offline = False,
+    yes: Yes = False,
 ) -> Answer:
     """Write a small spec and show what it would choose; an existing file is never touched.
 
-    What is not asked for is left out of the spec, so that envforge goes on choosing it.
+    What is not asked for is left out of the spec, so that envforge goes on choosing it. On a terminal, and without
+    flags that say what the spec should have, it asks.
     """
-    asked = {"torch": torch, "python": python_version, "with": companion, "cuda": cuda, "conda": conda, "wheels": wheel}
-    text = write_yaml({key: given for key, given in asked.items() if given} or {"cuda": "auto"})
-    parsed, facts = parse_spec(text, str(spec)), facts_here()
+    refuse_existing(spec)
+    asked: Asked = {
+        "torch": torch,
+        "python": python_version,
+        "with": companion,
+        "cuda": cuda,
+        "conda": conda,
+        "wheels": wheel,
+    }
+    if not any(asked.values()) and not here and not yes and may_ask(talk):
+        asked = ask()
+    facts = facts_here()
+    targets = {"targets": {here: profile_of(this_machine(), facts)}} if here else {}
+    text = write_yaml({**{key: given for key, given in asked.items() if given}, **targets} or {"cuda": "auto"})
+    parsed = parse_spec(text, str(spec))
     machines = read_machines(machine, parsed, None, facts)
     _write(spec, text)
     decided = decide(talk, parsed, machines, facts, ask_all=False, offline=offline)
@@ -90,12 +119,35 @@ def init(
     )
 
 
+def refuse_existing(path: Path) -> None:
+    """Raise UsageError when a file is there: before anybody is asked anything."""
+    if path.exists():
+        raise UsageError(f"`{path}` is there already", (str(path),), ("choose another name",))
+
+
+def profile_of(machine: Machine, facts: Facts) -> dict[str, Any]:
+    """Write a machine as people write one under `targets`; what could not be told is left out."""
+    driver = str(machine.driver.version) if isinstance(machine.driver, Driver) else None
+    told = {
+        "driver": driver,
+        "gpus": None if machine.gpus is None else [_card(gpu, facts) for gpu in machine.gpus],
+        "glibc": str(machine.glibc) if isinstance(machine.glibc, Dotted) else None,
+        "subdir": machine.subdir if machine.subdir != USUAL_SUBDIR else None,
+    }
+    return {key: each for key, each in told.items() if each is not None}
+
+
+def _card(gpu: Gpu, facts: Facts) -> Any:
+    if gpu.name and facts.card(gpu.name):
+        return gpu.name
+    named = {"name": gpu.name, "capability": str(gpu.compute_capability) if gpu.compute_capability else None}
+    return {key: each for key, each in named.items() if each}
+
+
 def _write(path: Path, text: str) -> None:
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
-    except FileExistsError:
-        raise UsageError(f"`{path}` is there already", (str(path),), ("choose another name",)) from None
     except OSError as error:
         raise DiskFailed(f"`{path}` cannot be written: {error.strerror}", (str(path),)) from error
 
