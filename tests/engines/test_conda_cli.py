@@ -90,10 +90,11 @@ def small(rattler: RattlerEngine, make_plan: MakePlan) -> tuple[Locked, ...]:
 
 
 def contents(prefix: Path) -> dict[str, bytes]:
-    """Read every file, except what engines write about their own work."""
+    """Read every file, except what engines write about their own work, and what conda compiles."""
     files = (path for path in sorted(prefix.rglob("*")) if path.is_file() and not path.is_symlink())
     relative = {path.relative_to(prefix).as_posix(): path for path in files}
-    return {name: path.read_bytes() for name, path in relative.items() if not name.startswith("conda-meta/")}
+    own = [name for name in relative if not name.startswith("conda-meta/") and not name.endswith(".pyc")]
+    return {name: relative[name].read_bytes() for name in own}
 
 
 def test_any_engine_installs_what_another_solved_byte_for_byte(
@@ -240,6 +241,12 @@ def test_condas_two_halves_of_an_answer_are_put_together() -> None:
     assert ("tzdata", "a" * 64, 816) == (found.name, found.sha256, found.size_bytes)
     with pytest.raises(EngineFailed, match="conda tells neither URL nor sha256 of `tzdata`"):
         artefacts_of({"actions": {"LINK": [{**link, "subdir": "noarch"}]}}, "conda")
+
+
+def test_a_program_that_is_too_old_is_told_as_such() -> None:
+    text = "conda: error: unrecognized arguments: --no-such"
+    done = Completed(argv=(), returncode=2, stdout="", stderr=text, took_s=0.0)
+    assert ["envforge drives conda"] == [each[:21] for each in failure("conda", done, {}, []).hints]
 
 
 def test_the_last_document_of_several_counts() -> None:

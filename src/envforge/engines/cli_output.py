@@ -66,6 +66,7 @@ WORDS = {
         r"not loaded|Download error|status: [45]\d\d|HTTP \d\d\d|Could not (connect|resolve)", re.IGNORECASE
     ),
 }
+OLD = "envforge drives conda from 23.1 and mamba from 2.0 on; `--engine rattler` is built in"
 _NAMED = re.compile(r"^(?:[\w.]+\.)?([A-Z]\w+):|of type (\w+) is not JSON", re.MULTILINE)
 _NAME = re.compile(r"^([A-Za-z0-9_.-]+).*", re.DOTALL)
 Plain = Mapping[str, Any]
@@ -185,7 +186,7 @@ def failure(
         return DiskFailed(f"{tool} cannot write: {line}", _shown(text))
     if kind == "unreachable":
         return unreachable(", ".join(where), line)
-    return EngineFailed(f"{tool} failed: {_gist(text, answer)}", _shown(text))
+    return EngineFailed(f"{tool} failed: {_gist(text, answer)}", _shown(text), _hints(text))
 
 
 def _kind(errors: tuple[Plain, ...], stderr: str, text: str) -> str:
@@ -229,6 +230,11 @@ def _gist(text: str, answer: Plain) -> str:
     """Give the line that says most: conda's first one, the last one of a log or a traceback."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0 if "exception_name" in answer else -1]
+
+
+def _hints(text: str) -> tuple[str, ...]:
+    """Say what helps against a program that does not know its own flags: it is too old."""
+    return (OLD,) if re.search(r"unrecognized arguments|was not expected|No such option", text) else ()
 
 
 def _shown(text: str) -> tuple[str, ...]:
