@@ -45,6 +45,7 @@ def fleet_page(data: Shape, *, verbose: bool = False) -> Page:
         ),
         _section("What would join them", [item(each["says"]) for each in data.get("joins", ())]),
         _section("Faults", list(_faults(data.get("faults", ())))),
+        _section("Medians", [line for each in data.get("medians", ()) if verbose for line in _median(each)]),
         _section("Slower than their siblings", [line for each in data.get("slow", ()) for line in _slow(each)]),
         _section("Findings", [line for each in data.get("findings", ()) for line in _finding(each)]),
         _drains(data.get("drains", ())),
@@ -126,6 +127,11 @@ def _faults(faults: list[Shape]) -> Iterator[Line]:
         head = f"{each['nodes']}: `{each['check']}`{device}{code}"
         yield Line(label=(("bad", "✗"),), body=spans(head), width=2, indent=2)
         yield Line(body=spans(f"{SIDES[each['side']]}: {each['detail']}"), indent=4)
+
+
+def _median(each: Shape) -> Iterator[Line]:
+    yield item(f"{each['card']}: {each['amount']:.4g} {each['unit']}, {each['devices']} devices")
+    yield Line(body=(("quiet", each["operation"]),), indent=4)
 
 
 def _slow(each: Shape) -> Iterator[Line]:

@@ -116,6 +116,12 @@ def test_a_host_that_cannot_be_logged_in_to_is_lost_and_says_why(home):
         (("detect", "--local", 1, "--ssh", "a"), "`--local` and `--ssh` exclude each other"),
         (("detect", "--ssh", "node[1-"), "`node[1-` is not a set of nodes"),
         (("detect", "--scheduler", "tcp://127.0.0.1:9"), "the scheduler `tcp://127.0.0.1:9` does not answer"),
+        (("create", "v.yaml", "--local", 1), "`fleet create` needs `--report DIR`, to hand the packs out"),
+        (("create", "v.yaml", "--ssh", "a", "--report", "r"), "where the environment goes on each node is not said"),
+        (
+            ("create", "v.yaml", "--ssh", "a", "--report", "r", "--prefix", "r/env"),
+            "the prefix `r/env` lies where the nodes share files",
+        ),
         (("/nowhere",), "`/nowhere` holds no report of a fleet"),
     ],
 )

@@ -45,7 +45,7 @@ NodePrefix = Annotated[
 @fleet_command(
     "fleet create",
     examples=(
-        "envforge fleet create vision.yaml --scheduler tcp://head:8786 --report /shared/fleet",
+        "envforge fleet create vision.yaml --local 2 --report ./fleet",
         "envforge fleet create vision.yaml --ssh node[01-16] --report /shared/fleet --prefix /scratch/envs/vision",
     ),
 )
@@ -69,20 +69,31 @@ def fleet_create(
     and checks what it made. Run again, only nodes that did not answer are asked. Exit 1 where a node failed, 3 where
     one did not answer.
     """
-    if way.report is None:
-        hints = ("name a folder that this host and every node see",)
-        raise UsageError("`fleet create` needs `--report DIR`, to hand the packs out", (), hints)
+    report = _handing_out(way, prefix)
     sources = {"channels": channel, "indexes": index_url, "find_links": find_links}
     job = begin(talk, spec, engine, name=name, sources=sources, offline=offline, timeout_s=timeout)
     with open_fleet(talk, way) as fleet:
         looked = gather(fleet)
         joint = lock_for(job, machines_of(looked))
-        packed = [(each, pack_for(job, each, way.report / "packs")) for each in joint.groups if each.section]
+        packed = [(each, pack_for(job, each, report / "packs")) for each in joint.groups if each.section]
         orders = {node: each for group, pack in packed for node, each in _orders(group, pack, job, prefix)}
         made = fleet.ask("create", orders)
     outcomes = _in_order(fleet, looked, made, joint)
     parts = _parts(joint, job, packed)
     return answer_of(talk, way, "create", outcomes, spec=str(spec), **parts, **judged(talk, outcomes, quarantine))
+
+
+def _handing_out(way: Way, prefix: str | None) -> Path:
+    """Give the folder where packs are handed out. Raises UsageError where nodes would install into one prefix."""
+    hints = ("name a folder on a disk of its own, `--prefix /scratch/envs/vision`",)
+    if way.report is None:
+        seen = ("name a folder that this host and every node see",)
+        raise UsageError("`fleet create` needs `--report DIR`, to hand the packs out", (), seen)
+    if prefix is None and way.local is None:
+        raise UsageError("where the environment goes on each node is not said", (), (*hints, "a home is mostly shared"))
+    if prefix and "{node}" not in prefix and Path(prefix).absolute().is_relative_to(way.report):
+        raise UsageError(f"the prefix `{prefix}` lies where the nodes share files", (str(way.report),), hints)
+    return way.report
 
 
 def _orders(group: Group, pack: Path, job: Job, prefix: str | None) -> list[tuple[str, Order]]:

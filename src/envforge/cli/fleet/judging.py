@@ -59,8 +59,10 @@ def _drain(talk: Talk, drain: Drain) -> str:
         done = run(drain.run, deadline_s=DRAIN_S)
     except EngineFailed as error:
         return error.message
-    talk.say(f"drained `{drain.node}`: {drain.reason}") if done.ok else None
-    return "" if done.ok else (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+    if not done.ok:
+        return (done.stderr.strip().splitlines() or [f"exit {done.returncode}"])[-1]
+    talk.say(f"drained `{drain.node}`: {drain.reason}")
+    return ""
 
 
 def faults_shape(faults: Sequence[Fault]) -> list[dict[str, Any]]:

@@ -45,7 +45,12 @@ def read_kept(folder: Path) -> list[dict[str, Any]]:
     files = [path for step in STEPS if (path := folder / f"{step}.json").is_file()]
     if not files:
         raise UsageError(
-            f"`{folder}` holds no report of a fleet", (str(folder),), ("`fleet detect --report` makes one",)
+            f"`{folder}` holds no report of a fleet",
+            (str(folder),),
+            (
+                "`fleet detect --report` makes one",
+                "its commands are `fleet detect`, `plan`, `create`, `verify`, `doctor`",
+            ),
         )
     try:
         return [
