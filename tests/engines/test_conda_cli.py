@@ -202,7 +202,20 @@ UNRECORDED: Mapping[str, tuple[str, str, type[Exception], str]] = {
         "",
         "The following argument was not expected: --no-pyc\nRun with --help for more information.\n",
         EngineFailed,
-        "mamba failed: Run with --help",
+        "mamba is too old: The following argument was not expected: --no-pyc",
+    ),
+    "mamba takes it for an md5": (
+        '{"log_history": [{"level": "error", "message": "File not valid: MD5 doesn\'t match expectation \\"x.conda\\"\\n    '
+        'Expected: sha256:ab\\n    Actual: cd"}]}',
+        "",
+        EngineFailed,
+        "mamba is too old: Expected: sha256:ab",
+    ),
+    "conda knows no sha256": (
+        '{"exception_name": "ParseError", "message": "Could not parse explicit URL: https://h/x.conda#sha256:ab"}',
+        "",
+        EngineFailed,
+        "conda is too old: Could not parse explicit URL",
     ),
     "nothing at all": ("", "", EngineFailed, "it said nothing"),
 }
@@ -241,12 +254,6 @@ def test_condas_two_halves_of_an_answer_are_put_together() -> None:
     assert ("tzdata", "a" * 64, 816) == (found.name, found.sha256, found.size_bytes)
     with pytest.raises(EngineFailed, match="conda tells neither URL nor sha256 of `tzdata`"):
         artefacts_of({"actions": {"LINK": [{**link, "subdir": "noarch"}]}}, "conda")
-
-
-def test_a_program_that_is_too_old_is_told_as_such() -> None:
-    text = "conda: error: unrecognized arguments: --no-such"
-    done = Completed(argv=(), returncode=2, stdout="", stderr=text, took_s=0.0)
-    assert ["envforge drives conda"] == [each[:21] for each in failure("conda", done, {}, []).hints]
 
 
 def test_the_last_document_of_several_counts() -> None:

@@ -66,7 +66,9 @@ WORDS = {
         r"not loaded|Download error|status: [45]\d\d|HTTP \d\d\d|Could not (connect|resolve)", re.IGNORECASE
     ),
 }
-OLD = "envforge drives conda from 23.1 and mamba from 2.0 on; `--engine rattler` is built in"
+# Both read sha256 in explicit files from these versions on; an older mamba takes it for an md5 (sources of 2.0.8).
+OLD = "envforge drives conda from 24.9 and mamba from 2.1 on; `--engine rattler` is built in"
+_TOO_OLD = re.compile(r"unrecognized arguments|was not expected|Could not parse explicit URL|Expected: sha256:")
 _NAMED = re.compile(r"^(?:[\w.]+\.)?([A-Z]\w+):|of type (\w+) is not JSON", re.MULTILINE)
 _NAME = re.compile(r"^([A-Za-z0-9_.-]+).*", re.DOTALL)
 Plain = Mapping[str, Any]
@@ -174,6 +176,8 @@ def failure(
     answer, where = last_json(done.stdout), tuple(map(without_credentials, channels))
     errors = (answer, *answer.get("errors", ()))
     text = without_credentials("\n".join(filter(None, map(_told, errors))) or _said(done, answer))
+    if _TOO_OLD.search(text):
+        return EngineFailed(f"{tool} is too old: {_first(text, _TOO_OLD)}", _shown(text), (OLD,))
     kind = _kind(errors, done.stderr, text)
     line = _first(text, WORDS.get(kind))
     if kind == "unsatisfiable":
@@ -186,7 +190,7 @@ def failure(
         return DiskFailed(f"{tool} cannot write: {line}", _shown(text))
     if kind == "unreachable":
         return unreachable(", ".join(where), line)
-    return EngineFailed(f"{tool} failed: {_gist(text, answer)}", _shown(text), _hints(text))
+    return EngineFailed(f"{tool} failed: {_gist(text, answer)}", _shown(text))
 
 
 def _kind(errors: tuple[Plain, ...], stderr: str, text: str) -> str:
@@ -230,11 +234,6 @@ def _gist(text: str, answer: Plain) -> str:
     """Give the line that says most: conda's first one, the last one of a log or a traceback."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     return lines[0 if "exception_name" in answer else -1]
-
-
-def _hints(text: str) -> tuple[str, ...]:
-    """Say what helps against a program that does not know its own flags: it is too old."""
-    return (OLD,) if re.search(r"unrecognized arguments|was not expected|No such option", text) else ()
 
 
 def _shown(text: str) -> tuple[str, ...]:
