@@ -1,6 +1,7 @@
 """Draw the terminal pictures of the README and the docs from real runs: ``python docs/pictures/make.py``.
 
-80 columns; one file serves light and dark pages. With ``--check`` it only says which are out of date (exit 1).
+80 columns; one file serves light and dark pages. With ``--check`` it only says which are out of date (exit 1); how many
+rules could not be asked does not count, since it grows with every rule.
 """
 
 from __future__ import annotations
@@ -93,9 +94,15 @@ def folded(text: Text) -> Iterator[Text]:
         yield from line.divide(range(COLUMNS, len(line), COLUMNS))
 
 
+def _lasting(svg: str) -> str:
+    return re.sub(r"\d+(?=&#160;rules&#160;could)", "some", svg)
+
+
 def main() -> int:
     drawn = {HERE / f"{name}.svg": draw(name, words) for name, words in PICTURES.items()}
-    old = [path for path, svg in drawn.items() if not path.is_file() or path.read_text(encoding="utf-8") != svg]
+    old = [
+        path for path, svg in drawn.items() if not path.is_file() or _lasting(path.read_text("utf-8")) != _lasting(svg)
+    ]
     if "--check" in sys.argv[1:]:
         print("".join(f"out of date: {path.name}\n" for path in old), end="")
         return 1 if old else 0
