@@ -70,6 +70,15 @@ def test_a_cpu_plan_stays_without_cuda(make: Make, make_plan: MakePlan, channel:
     assert [] == [each.name for each in found if "cuda" in each.name]
 
 
+def test_every_engine_finds_the_same(make: Make, rattler: RattlerEngine, make_plan: MakePlan, channel: Channel) -> None:
+    """But for the place of site-packages, which mamba does not tell of a channel over HTTP (2.8.1)."""
+    plan = make_plan(f"python {channel.python}.*", "sympy", "pytorch 2.13.*")
+    ours, theirs = rattler.lock(plan, ignore), make().lock(plan, ignore)
+    assert [replace(each, site_packages_path=None) for each in ours] == [
+        replace(each, site_packages_path=None) for each in theirs
+    ]
+
+
 def test_what_cannot_be_is_told_from_what_cannot_be_reached(
     make: Make, make_plan: MakePlan, channel: Channel, tmp_path: Path
 ) -> None:
