@@ -162,15 +162,15 @@ def test_garbage_in_every_reading_crashes_no_rule(junk):
 def test_a_very_large_recording_is_read_in_bounded_time():
     line = "NVRM: " + "x" * 200
     snapshot = edited(WELL, {"dmesg": [line] * 100_000})
-    began = time.monotonic()
+    began = time.process_time()
     list(examine(patient(snapshot), RULES))
-    assert time.monotonic() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_whole_examination_is_quick():
-    began = time.monotonic()
+    began = time.process_time()
     list(examine(patient(WELL), RULES))
-    assert time.monotonic() - began < 0.3
+    assert time.process_time() - began < 0.3
 
 
 def test_every_sign_belongs_to_a_rule_and_every_rule_can_be_seen():
