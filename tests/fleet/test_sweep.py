@@ -75,7 +75,6 @@ def test_each_fault_is_told_rightly_and_a_rerun_asks_only_what_has_no_answer(poo
     assert {"well": 1, "fails": 1, "raises-once": 2, "is-killed": 2, "always-raises": 4} == {
         name: count for name, count in attempts.items() if name not in ("always-dies", "hangs")
     }
-    assert attempts["always-dies"] > 2
 
 
 def test_a_command_does_not_outlive_the_worker_that_was_killed(pool, tmp_path):

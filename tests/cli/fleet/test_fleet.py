@@ -17,6 +17,7 @@ import pytest
 
 from cli.calling import envelope
 from cli.calling import envforge as call
+from cli.fleet.recorded import keep_detected, recording
 from cli.making import Home
 
 pytest.importorskip("distributed")
@@ -81,6 +82,24 @@ def test_what_fails_is_the_environments_fault_and_is_not_asked_twice(home, chann
         assert [("local-1", "failed"), ("local-2", "failed")] == [
             (row["node"], row["state"]) for row in csv.DictReader(file)
         ]
+
+
+def test_nodes_that_nothing_serves_are_told_and_the_others_get_their_pack(home, channel):
+    spec, report = home.spec(channel.url, torch="2.13.*", cuda=">=13"), home.root / "report"
+    nodes = {
+        "new1": recording("580.65.06", "NVIDIA H100 80GB HBM3", glibc="2.39"),
+        "old1": recording("550.54.15", "NVIDIA H100 80GB HBM3", glibc="2.39"),
+    }
+    keep_detected(report, nodes)
+    where = ("--expect", "new1,old1", "--report", report, "--prefix", home.root / "{node}")
+    done = envelope(fleet(home, "create", spec, "--local", 1, *where, "--deadline", 2, "--json"))
+    assert {"new1": ("lost", "no worker came for it"), "old1": ("failed", "no environment serves it")} == {
+        each["node"]: (each["state"], each["says"]) for each in done["data"]["nodes"]
+    }
+    first, second = done["data"]["groups"]
+    assert ("new1", "fleet-cuda130", True) == (first["nodes"], first["target"], Path(first["pack"]).is_file())
+    assert ("old1", None, None) == (second["nodes"], second["choice"], second["pack"])
+    assert ["install NVIDIA driver 580.65.06 or newer"] == [each["hint"] for each in done["data"]["joins"]]
 
 
 def test_a_node_that_does_not_come_is_lost_and_the_others_are_told(home):
