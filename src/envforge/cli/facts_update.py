@@ -68,7 +68,7 @@ def facts_update(talk: Talk, source: Sources = None, subdir: Subdirs = None, dry
         talk.warn(text)
     return Answer(
         data={"written": str(path) if path else None, "builds": builds, "unread": unread, "dated": known.dated},
-        page=lambda: _page(builds, path),
+        page=lambda: _page(builds, path, unread),
     )
 
 
@@ -150,10 +150,12 @@ def _is_of(file: File, build: Build, subdir: str) -> bool:
     return any(_same(each, build) for each in builds_of([file], build.source, subdir, build.source))
 
 
-def _page(builds: tuple[Build, ...], path: Path | None) -> Page:
+def _page(builds: tuple[Build, ...], path: Path | None, unread: tuple[str, ...]) -> Page:
+    if not builds and unread:
+        return (prose(f"New builds of torch that could not be read, and stay unknown: {len(unread)}."),)
     if not builds:
         return (prose("The indexes have no torch build that the facts do not know.", "good"),)
-    said = f"{len(builds)} new builds, " + (f"laid over the facts in `{path}`" if path else "nothing written")
+    said = f"{len(builds)} new {'build' if len(builds) == 1 else 'builds'}, " + (f"laid over the facts in `{path}`" if path else "nothing written")
     return join(
         table(("torch", "CUDA", "from", "for", "Python", "machine code for"), [_row(each) for each in builds]),
         (prose(said),),

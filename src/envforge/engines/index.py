@@ -9,8 +9,10 @@ version says nothing of CUDA; of one that lies on this computer ``torch/version.
 from __future__ import annotations
 
 import re
+import time
 import zipfile
 from collections.abc import Iterable, Iterator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -26,6 +28,8 @@ from envforge.errors import Unreachable
 from envforge.model import Build, Dotted, value
 
 PROJECT = "torch"
+MOST_PAGE_BYTES = 64 << 20
+MOST_TIMES = 4
 LINUX = {"linux-64": "x86_64", "linux-aarch64": "aarch64"}
 # PEP 513, PEP 571, PEP 599: what the old names mean.
 MANYLINUX = {"manylinux1": "2.5", "manylinux2010": "2.12", "manylinux2014": "2.17"}
@@ -84,21 +88,36 @@ def _get(url: str, settings: Settings, timeout_s: float, *, absent_ok: bool = Fa
     """Fetch a page; None for a 404 that may be. Credentials of the URL are sent and never shown."""
     import requests
     from pypi_simple import ProjectPage, PyPISimple, UnsupportedContentTypeError, UnsupportedRepoVersionError
+    from urllib3.exceptions import HTTPError
 
     shown = without_credentials(url)
     with requests.Session() as session:
         configured(session, settings, url)
         try:
             with PyPISimple(shown, session=session) as client:
-                answer = client.s.get(url, timeout=timeout_s, headers={"Accept": client.accept})
+                answer = client.s.get(url, timeout=timeout_s, headers={"Accept": client.accept}, stream=True)
+                answer.raw = _whole(answer, MOST_TIMES * timeout_s)
             if answer.status_code == 404 and absent_ok:
                 return None
             answer.raise_for_status()
             return ProjectPage.from_response(answer, PROJECT)
         except requests.RequestException as error:
             raise Unreachable(f"`{shown}` cannot be reached: {_why(error)}", (shown,)) from None
-        except (UnsupportedContentTypeError, UnsupportedRepoVersionError) as error:
-            raise Unreachable(f"`{shown}` is not an index: {error}", (shown,)) from None
+        except HTTPError as error:
+            raise Unreachable(f"`{shown}` cannot be reached: {_why(error)}", (shown,)) from None
+        except (UnsupportedContentTypeError, UnsupportedRepoVersionError, ValueError) as error:
+            raise Unreachable(f"`{shown}` is not an index: {str(error).splitlines()[0]}", (shown,)) from None
+
+
+def _whole(answer: Any, most_s: float) -> BytesIO:
+    """Read a page to its end. Raises ValueError for one that has none, by size or by time."""
+    body, began = BytesIO(), time.monotonic()
+    for chunk in answer.raw.stream(1 << 16, decode_content=True):
+        body.write(chunk)
+        if body.tell() > MOST_PAGE_BYTES or time.monotonic() - began > most_s:
+            raise ValueError(f"its page does not end within {MOST_PAGE_BYTES >> 20} MiB and {most_s:.0f} s")
+    body.seek(0)
+    return body
 
 
 def configured(session: Any, settings: Settings, url: str) -> Any:
