@@ -16,6 +16,14 @@ UNSHARE = shutil.which("unshare")
 SETPRIV = shutil.which("setpriv")
 DOCTOR = [sys.executable, "-m", "envforge", "doctor", "--json"]
 SECONDS = 3.0
+STARTS = 20  # what a doctor may take beside its deadlines, in starts of a bare Python: a busy machine slows both
+
+
+def within(seconds):
+    """Give the seconds that are allowed on this machine, as busy as it is now."""
+    began = time.monotonic()
+    subprocess.run([sys.executable, "-c", "pass"], check=True)
+    return seconds + STARTS * (time.monotonic() - began)
 
 
 def in_namespace(script):
@@ -43,7 +51,7 @@ def hanging(tmp_path_factory):
 def test_this_very_machine_is_told_calmly_and_fast():
     began = time.monotonic()
     document = envelope(envforge("doctor", "--json"))
-    assert time.monotonic() - began < SECONDS
+    assert time.monotonic() - began < within(SECONDS)
     assert [] == document["data"]["crashed"]
 
 
@@ -51,13 +59,13 @@ def test_this_very_machine_is_told_calmly_and_fast():
 def test_a_masked_file_system_makes_nothing_up(masked):
     document, took_s = in_namespace(f"mount -t tmpfs none {masked}")
     faults = [each["id"] for each in document["data"]["findings"] if each["severity"] in {"blocker", "degraded"}]
-    assert ([], [], True) == (document["data"]["crashed"], faults, took_s < SECONDS)
+    assert ([], [], True) == (document["data"]["crashed"], faults, took_s < within(SECONDS))
     assert [each for each in document["data"]["skipped"] if each["missing"]]
 
 
 def test_a_namespace_that_looks_like_a_container_is_none_of_a_fault():
     document, took_s = in_namespace("mount -t tmpfs none /run && touch /run/.containerenv")
-    assert (True, []) == (took_s < SECONDS, document["data"]["crashed"])
+    assert (True, []) == (took_s < within(SECONDS), document["data"]["crashed"])
     assert "driver-not-installed" not in {each["id"] for each in document["data"]["findings"]}
 
 
@@ -67,7 +75,7 @@ def test_a_namespace_that_looks_like_a_container_is_none_of_a_fault():
 def test_a_driver_that_hangs_is_said_within_three_seconds(hanging, variables, named):
     began = time.monotonic()
     document = envelope(envforge("doctor", "--json", LD_LIBRARY_PATH=str(hanging), **variables))
-    assert time.monotonic() - began < SECONDS + 0.5
+    assert time.monotonic() - began < within(SECONDS)
     told = [code for each in document["data"]["undetermined"] for code in each["codes"]]
     found = [line for each in document["data"]["findings"] for line in each["evidence"]]
     assert [line for line in (*told, *found) if named in line and "hung" in line]
@@ -95,7 +103,7 @@ def test_half_a_gigabyte_of_garbage_is_refused_at_once(tmp_path):
     began = time.monotonic()
     done = envforge("doctor", "--machine", recording)
     assert (2, "", 1) == (done.returncode, done.stdout, done.stderr.count("error: "))
-    assert time.monotonic() - began < 1.5
+    assert time.monotonic() - began < within(1.0)
 
 
 @pytest.mark.parametrize(
