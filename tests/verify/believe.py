@@ -367,3 +367,72 @@ def extension_that_is_right(torch):
     from torch.utils import cpp_extension
 
     cpp_extension.load_inline = lambda *words, **options: types.SimpleNamespace(twice=lambda x: x * 2 + 1)
+
+
+def int8_without_a_kernel(torch):
+    """cuBLASLt before CUDA 12.3 below sm_80."""
+
+    def refuse(a, b):
+        raise RuntimeError(
+            "CUDA error: CUBLAS_STATUS_NOT_SUPPORTED when calling `cublasLtMatmul with transpose_mat1 0`"
+        )
+
+    torch._int_mm = refuse
+
+
+def float8_for_hopper_alone(torch):
+    """torch 2.1."""
+
+    def refuse(a, b, **options):
+        raise RuntimeError("torch._scaled_mm is only supported on devices with compute capability >= 9.0)")
+
+    torch._scaled_mm = refuse
+
+
+def convolutions_without_bfloat16(torch):
+    """torch 1.8 on a card that multiplies bfloat16."""
+    real = torch.nn.functional.conv2d
+
+    def conv(x, *words, **options):
+        if x.dtype == torch.bfloat16:
+            raise RuntimeError("\"slow_conv2d_cuda\" not implemented for 'BFloat16'")
+        return real(x, *words, **options)
+
+    torch.nn.functional.conv2d = conv
+
+
+def attention_of_cudnn_without_a_plan(torch):
+    """torch 2.5 offers it, cuDNN finds no kernel."""
+    real, switches = torch.nn.functional.scaled_dot_product_attention, torch.backends.cuda
+
+    def attend(*words, **options):
+        if switches.cudnn_sdp_enabled() and not switches.math_sdp_enabled():
+            raise RuntimeError("cuDNN Frontend error: [cudnn_frontend] Error: No valid execution plans built.")
+        return real(*words, **options)
+
+    torch.nn.functional.scaled_dot_product_attention = attend
+
+
+def convolutions_that_find_no_memory(torch):
+    real = torch.nn.functional.conv2d
+
+    def conv(x, *words, **options):
+        if x.dtype != torch.float64:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB.")
+        return real(x, *words, **options)
+
+    torch.nn.functional.conv2d = conv
+
+
+def collectives_without_bfloat16(torch):
+    """NCCL before 2.10."""
+    import torch.distributed as dist
+
+    real = dist.all_reduce
+
+    def reduce(tensor, *words, **options):
+        if tensor.dtype == torch.bfloat16:
+            raise RuntimeError("Input tensor data type is not supported for NCCL process group: BFloat16")
+        return real(tensor, *words, **options)
+
+    dist.all_reduce = reduce

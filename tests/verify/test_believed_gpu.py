@@ -260,6 +260,39 @@ def test_a_torch_that_tells_neither_free_memory_nor_address_is_helped_by_the_dri
     assert "pass" == said(report)["perf_membw"][0]
 
 
+LACKING = (
+    believe.int8_without_a_kernel,
+    believe.float8_for_hopper_alone,
+    believe.convolutions_without_bfloat16,
+    believe.attention_of_cudnn_without_a_plan,
+    believe.nccl_to_believe_in,
+    believe.collectives_without_bfloat16,
+)
+
+
+def test_what_a_version_or_a_card_lacks_is_no_fault(planted, driver, build, tmp_path):
+    """Old releases and cards as they answer: each refusal is skipped or named, and nothing fails."""
+    source = (HERE / "libnvrtc.c").read_text().splitlines()
+    (old := tmp_path / "old.c").write_text("\n".join(line for line in source if "nvrtcGetCUBIN" not in line))
+    build(tmp_path / "libnvrtc.so.13", old)
+    found = (("LD_LIBRARY_PATH", f"{tmp_path}:{driver}"),)
+    skipped = dict.fromkeys(("fp8_matmul", "int8_matmul", "nvrtc_cubin"), ("skip", "S_TORCH"))
+    passed = dict.fromkeys(("import_torch", "device_init", "conv_cudnn", "sdpa", "allreduce"), ("pass", None))
+    report = verify(planted(*GPU, *LACKING), None, (*skipped, *passed), devices=("0",), variables=found)
+    assert {**skipped, **passed} == said(report)
+    measured = {result.check: result.measured for result in report.results}
+    assert "unsupported" == measured["conv_cudnn"]["bfloat16"]
+    assert None is measured["allreduce"]["wrong_elements"]["torch.bfloat16"]
+    assert measured["sdpa"]["error"]["cudnn"].startswith("unavailable: cuDNN Frontend error")
+
+
+def test_memory_that_runs_out_is_no_fault_of_cudnn(planted, driver):
+    found = (("LD_LIBRARY_PATH", str(driver)),)
+    python = planted(*GPU, believe.convolutions_that_find_no_memory)
+    report = verify(python, None, ("conv_cudnn",), devices=("0",), variables=found)
+    assert ("inconclusive", "E_OOM") == said(report)["conv_cudnn"]
+
+
 @pytest.mark.parametrize(
     ("archs", "code"),
     [

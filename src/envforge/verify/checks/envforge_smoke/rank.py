@@ -55,11 +55,11 @@ def _part(torch, rank, world, count):
 
 
 def _wrong(torch, dist, order, device):
-    rank, world = order["rank"], order["world"]
-    count = 1 << 20 if device.type == "cuda" else 1 << 16
+    rank, world, cuda = order["rank"], order["world"], order["backend"] == "nccl"
+    count = 1 << 20 if cuda else 1 << 16
     exact = sum(_part(torch, each, world, count) for each in range(world))
-    types = [torch.int32, torch.float32] + ([torch.float16] if device.type == "cuda" else [])
-    types += [torch.bfloat16] if device.type == "cuda" and order["bf16"] else []
+    types = [torch.int32, torch.float32] + ([torch.float16] if cuda else [])
+    types += [torch.bfloat16] if cuda and order["bf16"] else []
     wrong = {}
     for dtype in types:
         mine = _part(torch, rank, world, count).to(device, dtype)
