@@ -198,3 +198,13 @@ def test_an_ascii_terminal_gets_ascii():
 def test_json_is_one_document_whatever_the_encoding():
     done = plan(ROOT / "envspecs/training.yaml", "--machine", H100, "--json", PYTHONIOENCODING="ascii")
     assert json.loads(done.stdout)["ok"]
+
+
+def test_a_check_that_there_is_not_is_refused_before_anything_is_installed(tmp_path):
+    spec = tmp_path / "typo.yaml"
+    spec.write_text("name: typo\nchecks: [import_torch, numpy_brige]\n")
+    done = plan(spec, "--machine", H100)
+    assert (2, "") == (done.returncode, done.stdout)
+    assert "error: unknown check `numpy_brige`" in done.stderr
+    assert "typo.yaml:2" in done.stderr
+    assert "did you mean `numpy_bridge`?" in done.stderr

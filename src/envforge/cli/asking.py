@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from envforge.errors import UsageError
+from envforge.errors import SpecError, UsageError
 from envforge.facts import Facts
 from envforge.model import Machine, Spec
 from envforge.wire import write_yaml
@@ -58,11 +58,23 @@ def read_spec(
     from envforge.spec import parse_spec
 
     spec = parse_spec(read_text(path, "spec"), str(path))
+    if isinstance(spec.checks, tuple):
+        _hold_checks(spec)
     if channels:
         spec = replace(spec, channels=tuple(channels), sources=_instead(spec.sources, "conda-forge", channels))
     if indexes:
         spec = replace(spec, indexes=tuple(indexes), sources=_instead(spec.sources, "pypi", indexes))
     return replace(spec, find_links=(*spec.find_links, *find_links)) if find_links else spec
+
+
+def _hold_checks(spec: Spec) -> None:
+    """Refuse names of checks that there are not, before anything is installed. Raises SpecError."""
+    from envforge.verify import select
+
+    try:
+        select(spec.checks)
+    except UsageError as error:
+        raise SpecError(error.message, (spec.where("checks"),), error.hints) from None
 
 
 def _instead(sources: tuple[str, ...], name: str, given: Sequence[str]) -> tuple[str, ...]:
