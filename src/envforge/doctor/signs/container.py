@@ -85,6 +85,15 @@ def docker_without_runtime(p: Chart) -> Evidence | None:
     return r.likely(f"runtimes: {', '.join(runtimes)}", runtimes=", ".join(runtimes), severity="advisory")
 
 
+@sign("container-toolkit-missing")
+def refused_for_want_of_a_runtime(p: Chart) -> Evidence | None:
+    runtimes = [str(each) for each in p.need("docker", "runtimes") or ()]
+    error = p.heard("could not select device driver", "docker")
+    if not error or p.maybe("cdi") or any("nvidia" in each for each in runtimes):
+        return None
+    return r.certain(error, f"runtimes: {', '.join(runtimes)}", runtimes=", ".join(runtimes))
+
+
 @sign("docker-is-snap-or-desktop")
 def not_the_hosts_engine(p: Chart) -> Evidence | None:
     p.need("docker")
