@@ -37,7 +37,7 @@ def read_environment(text: str, origin: str, listed: Listed) -> Foreign:
         default_index=files.default_index,
         find_links=files.find_links,
         variables=tuple((key, node.text) for key, node in _pairs(entries.get("variables"))),
-        left_out=(*files.left_out, *_unknown(root)),
+        left_out=(*files.left_out, *_platforms(root), *_unknown(root)),
     )
 
 
@@ -45,6 +45,13 @@ def _unknown(root: Node) -> Iterator[Remark]:
     for key, (line, _) in (root.key_places or {}).items():
         if key not in KNOWN:
             yield Remark(text=f"`{key}` is not a key of an environment file", where=f"{root.origin}:{line}")
+
+
+def _platforms(root: Node) -> Iterator[Remark]:
+    node = (root.entries or {}).get("platforms")
+    if others := [each.text for each in _items(node) if each.text != "linux-64"]:
+        text = f"platforms {', '.join(others)}: name the machines under `targets`"
+        yield Remark(text=text, where=place_of(node) if node else root.origin)
 
 
 def _items(node: Node | None) -> tuple[Node, ...]:

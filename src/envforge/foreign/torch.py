@@ -75,6 +75,7 @@ def read_torch(foreign: Foreign, facts: Facts) -> Torch:
             *_contradictions(chosen, says),
             *_nightly(foreign, asked),
             *_other_vendors(foreign, asked),
+            *_elsewhere(foreign.wanted, asked),
         ),
     )
 
@@ -87,11 +88,16 @@ def _asked(wanted: Iterable[Wanted]) -> tuple[Wanted, ...]:
 
 
 def _version(asked: Iterable[Wanted]) -> SpecifierSet | None:
-    found = [version for each in asked if (version := version_of(each)) is not None]
+    found = [_released(version) for each in asked if (version := version_of(each)) is not None]
     joined = reduce(lambda left, right: left & right, found) if found else None
     if joined is not None and joined.is_unsatisfiable():
         raise SpecError(f"`{joined}` allows no torch at all", tuple(each.where for each in asked))
     return joined
+
+
+def _released(version: SpecifierSet) -> SpecifierSet:
+    """Give the release in the place of a nightly build that is pinned: no index keeps those."""
+    return SpecifierSet(re.sub(r"(===?[\d.]+?)\.?(dev|a)\d+", r"\1", str(version)))
 
 
 def _says(
@@ -237,6 +243,11 @@ def _nightly(foreign: Foreign, asked: tuple[Wanted, ...]) -> Iterator[Remark]:
     for url in dict.fromkeys(filter(None, pages)):
         if (page := page_of(url)) and page.nightly:
             yield Remark(text=f"`{url}` has nightly builds: releases are taken", where=foreign.origin)
+    for each in asked:
+        if re.search(r"===?[\d.]+\.?(dev|a)\d+", each.version):
+            yield Remark(
+                text=f"`{each.text}` is a nightly build, which no index keeps: its release is taken", where=each.where
+            )
 
 
 def _other_vendors(foreign: Foreign, asked: tuple[Wanted, ...]) -> Iterator[Remark]:
@@ -248,6 +259,13 @@ def _other_vendors(foreign: Foreign, asked: tuple[Wanted, ...]) -> Iterator[Rema
     for url in dict.fromkeys(filter(None, urls)):
         if (page := page_of(url)) and page.other:
             yield Remark(text=_NOT_NVIDIA.format(url, page.other), where=foreign.origin)
+
+
+def _elsewhere(wanted: Iterable[Wanted], asked: tuple[Wanted, ...]) -> Iterator[Remark]:
+    """Say which lines that name torch are for other systems, or for another Python."""
+    for each in wanted:
+        if each.kind == "wheel" and each.name == "torch" and each not in asked:
+            yield Remark(text=f"`{each.text}` is for another system or Python", where=each.where)
 
 
 def _agree(one: str, other: str) -> bool:

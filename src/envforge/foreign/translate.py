@@ -14,8 +14,9 @@ from envforge.foreign.exported import solved_anew
 from envforge.foreign.nouns import Foreign, Imported, Remark, Wanted
 from envforge.foreign.pairs import COMPANIONS, loads_in
 from envforge.foreign.torch import CONDA_TORCH, CPU_ONLY, CUDA_NAMES, TOOLKITS, Torch, read_torch
-from envforge.foreign.variants import wheel_platforms
+from envforge.foreign.variants import wheel_platforms, wheel_python
 from envforge.foreign.versions import version_of
+from envforge.foreign.wheel_markers import here
 from envforge.model import Needs, Spec, Versions
 from envforge.spec.built_for import made_for
 from envforge.spec.complaints import Mistake
@@ -30,9 +31,9 @@ def translate(foreign: Foreign, facts: Facts) -> Imported:
     foreign = solved_anew(foreign, OWN.union(COMPANIONS))
     torch = read_torch(foreign, facts)
     companions = tuple(name for name in COMPANIONS if any(each.name == name for each in foreign.wanted))
-    passed = [_passed(each, torch) for each in foreign.wanted if each.name not in (*companions, *OWN)]
+    passed = [_passed(each, torch, facts) for each in foreign.wanted if each.name not in (*companions, *OWN)]
     kept = [each for each in passed if isinstance(each, Wanted)]
-    python, python_remarks = _python(foreign.python or _conda_python(foreign))
+    python, python_remarks = _python(foreign.python or _conda_python(foreign) or _torchs_python(foreign))
     exclude_newer, undated = _moment(foreign)
     spec = Spec(
         name=_name(foreign),
@@ -71,12 +72,15 @@ def _texts(kept: Iterable[Wanted], kind: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.text for each in kept if each.kind == kind))
 
 
-def _passed(wanted: Wanted, torch: Torch) -> Wanted | Remark:
+def _passed(wanted: Wanted, torch: Torch, facts: Facts) -> Wanted | Remark:
     """Pass a package on as it stands, or say why not."""
     if wanted.kind == "wheel" and torch.kind == "wheel" and _TORCHS_OWN.match(wanted.name):
         return Remark(text=f"`{wanted.text}` follows torch", where=wanted.where)
     if wanted.kind == "wheel" and re.search(r"@\s*(git|hg|svn|bzr)\+", wanted.text):
         return Remark(text=f"`{wanted.text}` has no hash to lock: install it afterwards", where=wanted.where)
+    if wanted.kind == "wheel" and "@" not in wanted.text and facts.companions.is_extension(wanted.name):
+        how = f"ask with `with: [{wanted.name}]`, and `plan` names the one that fits"
+        return Remark(text=f"`{wanted.text}` has wheels beside its releases only: {how}", where=wanted.where)
     if wanted.kind == "wheel" and (why := _why_no_wheel(wanted, torch)):
         return Remark(text=f"`{wanted.text}` is left out: {why}", where=wanted.where)
     try:
@@ -99,6 +103,15 @@ def _why_no_wheel(wanted: Wanted, torch: Torch) -> str | None:
 
 def _conda_python(foreign: Foreign) -> Wanted | None:
     return next((each for each in foreign.wanted if each.name == "python"), None)
+
+
+def _torchs_python(foreign: Foreign) -> Wanted | None:
+    """Give the Python that the file's own wheel of torch is for."""
+    urls = (each for each in foreign.wanted if each.name == "torch" and each.kind == "wheel" and here(each.text))
+    for each in urls:
+        if minor := wheel_python(each.text.partition("@")[2]):
+            return Wanted(kind="conda", name="python", text=f"python {minor}", version=f"={minor}", where=each.where)
+    return None
 
 
 def _python(wanted: Wanted | None) -> tuple[SpecifierSet | None, tuple[Remark, ...]]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Literal
 from urllib.parse import unquote
+
+from packaging.tags import Tag
 
 from envforge.model import value
 
@@ -85,10 +88,20 @@ def wheel_file(url: str) -> tuple[str, str] | None:
 
 def wheel_platforms(url: str) -> tuple[str, ...]:
     """Give the platforms of a wheel by its URL, ``manylinux_2_28_x86_64``; none for anything else."""
+    return tuple({tag.platform for tag in _tags(url)})
+
+
+def wheel_python(url: str) -> str | None:
+    """Give the minor of CPython that a wheel is for alone, ``3.10``; None for any other URL."""
+    found = {tag.interpreter for tag in _tags(url) if tag.abi.startswith("cp")}
+    match = re.fullmatch(r"cp(\d)(\d+)", found.pop()) if len(found) == 1 else None
+    return f"{match[1]}.{match[2]}" if match else None
+
+
+def _tags(url: str) -> Iterable[Tag]:
     from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
     try:
-        _, _, _, tags = parse_wheel_filename(file_name(url.strip().partition(" ")[0]))
+        return parse_wheel_filename(file_name(url.strip().partition(" ")[0]))[3]
     except InvalidWheelFilename:
         return ()
-    return tuple({tag.platform for tag in tags})

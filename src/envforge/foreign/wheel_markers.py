@@ -1,11 +1,15 @@
-"""Markers (PEP 508), asked for the platform that files are imported for."""
+"""Markers (PEP 508), asked for the platform that files are imported for and one Python, not for the one that runs."""
 
 from __future__ import annotations
 
 from packaging.markers import InvalidMarker, Marker
 from packaging.requirements import InvalidRequirement, Requirement
 
+PYTHON = "3.12"
 LINUX = {
+    "python_version": PYTHON,
+    "python_full_version": f"{PYTHON}.0",
+    "implementation_version": f"{PYTHON}.0",
     "os_name": "posix",
     "sys_platform": "linux",
     "platform_system": "Linux",
