@@ -79,6 +79,7 @@ def test_a_lying_server_six_times(home, served):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_a_lying_server_many_times(home, served, seed):
     create_among_lies(home, served, 15, seed)
@@ -109,6 +110,7 @@ def test_a_failing_disk_six_times(home, served, library):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_a_failing_disk_many_times(home, served, library, seed):
     create_with_bad_luck(home, served, library, 15, seed)
