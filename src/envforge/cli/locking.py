@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def _refuse_silence(decision: Decision) -> None:
 def first_that_locks(job: Job, target: str, decision: Decision, choice: Choice, emit: Emit) -> tuple[Section, Choice]:
     """Lock the best candidate that can be locked; the same complaint twice is not the candidate's fault."""
     failed: list[tuple[Candidate, EnvforgeError]] = []
-    for candidate in _tries(choice, failed):
+    for candidate in tries(choice, failed):
         try:
             section = _section(job, target, decision, candidate, emit)
         except (Unsatisfiable, Unreachable) as error:
@@ -140,12 +140,16 @@ def _allow_scripts(job: Job, conda: tuple[Locked, ...]) -> tuple[Locked, ...]:
     return tuple(replace(each, link_scripts=each.name in allowed) for each in conda)
 
 
-def _tries(choice: Choice, failed: list[tuple[Candidate, EnvforgeError]]) -> Iterator[Candidate]:
-    """Give the best candidate, then the next builds; none from a source that has just been out of reach."""
-    tried = 0
+def tries(choice: Choice, failed: Sequence[tuple[Candidate, EnvforgeError]] = ()) -> Iterator[Candidate]:
+    """Give the best candidate, then the next builds; none from a source that has just been out of reach.
+
+    After a build for the CPU comes no CUDA build: without a GPU it would be gigabytes for nothing.
+    """
+    tried, only_cpu = 0, choice.best.build.cuda is None
     for candidate in (choice.best, *choice.others):
         gone = {each.build.source for each, error in failed if isinstance(error, Unreachable)}
-        if tried == MOST_TRIES or candidate.build.source in gone:
+        useless = only_cpu and candidate.build.cuda is not None
+        if tried == MOST_TRIES or useless or candidate.build.source in gone:
             continue
         tried += 1
         yield candidate
