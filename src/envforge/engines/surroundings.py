@@ -15,6 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Literal
 
+from envforge.errors import EngineFailed
 from envforge.model import Plan
 
 Tool = Literal["conda", "mamba", "micromamba"]
@@ -74,7 +75,10 @@ def _home(environ: Mapping[str, str], cache: Path) -> Path:
 
 
 def _shell(path: str, cache: Path) -> Path:
-    """Make the folder of a ``bash`` that skips link scripts: conda, and mamba before 2.8, have no switch for them."""
+    """Make the folder of a ``bash`` that skips link scripts: conda, and mamba before 2.8, have no switch for them.
+
+    Raises EngineFailed where it cannot be run (a disk mounted ``noexec``): the real one would be found.
+    """
     folder = cache / "shell"
     folder.mkdir(parents=True, exist_ok=True)
     real = shutil.which("bash", path=path) or "/bin/sh"
@@ -83,6 +87,11 @@ def _shell(path: str, cache: Path) -> Path:
         beside.write_text(text)
         beside.chmod(0o755)
         beside.replace(bash)
+    if not os.access(bash, os.X_OK):
+        hints = ("set `ENVFORGE_CACHE_DIR` to a folder on another disk, or use `--engine rattler`",)
+        raise EngineFailed(
+            "nothing may be run from the cache, so link scripts could not be skipped", (str(bash),), hints
+        )
     return folder
 
 
