@@ -95,10 +95,10 @@ class Runner:
         if action.startswith("actions/cache/restore@"):
             if not place.exists():
                 return {"cache-hit": ""}
-            shutil.copytree(place, path, symlinks=True, dirs_exist_ok=True)
+            shutil.copytree(place, path, symlinks=True, dirs_exist_ok=True, copy_function=os.link)
             return {"cache-hit": "true"}
         assert action.startswith("actions/cache/save@")
-        shutil.copytree(path, place, symlinks=True)
+        shutil.copytree(path, place, symlinks=True, copy_function=os.link)
         return {}
 
 

@@ -71,6 +71,7 @@ def test_expressions_are_evaluated_as_github_does(expression, expected):
     assert expected == evaluate(expression, {"inputs": {"a": "x"}, "steps": {"s": {"o": "1"}}})
 
 
+@pytest.mark.slow
 def test_the_action_makes_and_proves_what_this_runner_can_run(home, channel, tmp_path):
     if not channel.torch:
         pytest.skip("pip finds no CPU wheel of torch here")
@@ -86,6 +87,7 @@ def test_the_action_makes_and_proves_what_this_runner_can_run(home, channel, tmp
     assert "0" == ElementTree.parse(tmp_path / "junit.xml").getroot().get("failures")
 
 
+@pytest.mark.slow
 def test_the_action_defers_what_needs_a_gpu_and_a_second_runner_takes_the_cache(home, channel, tmp_path):
     spec, store = locked(home, channel, targets=A100), tmp_path / "store"
     words = {"version": "none", "file": str(spec), "target": "a100", "cache_key": "v1-"}
@@ -127,6 +129,7 @@ def script(job: dict, home: Home, folder: Path, **environ: str) -> subprocess.Co
     return subprocess.run(words, cwd=folder, env=told, capture_output=True, text=True, timeout=280, check=False)
 
 
+@pytest.mark.slow
 def test_the_pipeline_for_gitlab_runs_from_matrix_to_proof(home, channel):
     spec = locked(home, channel, targets=A100)
     folder = spec.parent
