@@ -57,6 +57,16 @@ def misshapen(handler: BaseHTTPRequestHandler) -> None:
     handler.wfile.write(b'{"meta": {"api-version": "1.0"}, "name": "torch", "files": [{"filename": 3, "url": []}]}')
 
 
+def pointing_inside(handler: BaseHTTPRequestHandler) -> None:
+    begin(handler, "text/html")
+    handler.wfile.write(b"<a href='file:///tmp/torch-2.99.0-py3-none-any.whl'>torch-2.99.0-py3-none-any.whl</a>")
+
+
+def test_an_index_on_the_network_names_no_files_of_this_computer():
+    with serving(pointing_inside) as url:
+        assert [] == list_index(url, Settings(), 5.0)
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [

@@ -143,10 +143,11 @@ def _why(error: Exception) -> str:
 
 
 def _files(page: Any) -> list[File]:
+    """Give the wheels of a page on the network; what it names of this computer's own files is none of its business."""
     return [
         File(name=each.filename, url=without_credentials(each.url), size_bytes=each.size)
         for each in page.packages
-        if each.filename.endswith(".whl") and not each.is_yanked
+        if each.filename.endswith(".whl") and not each.is_yanked and local_path(each.url) is None
     ]
 
 
