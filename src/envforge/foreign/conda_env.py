@@ -13,7 +13,7 @@ from envforge.foreign.toml import dependency
 from envforge.wire import Node, read_yaml
 
 _SPEC = re.compile(
-    r"(?:(?P<channel>[^\s:]+)::)?(?P<name>[A-Za-z0-9_][\w.-]*)\s*(?P<rest>(?:[=<>!~\s].*)?)(?P<bracket>\[.*\])?$"
+    r"(?:(?P<channel>[^\s:]+)::|(?P<namespace>[\w./-]+:))?(?P<name>[A-Za-z0-9_][\w.-]*)\s*(?P<rest>(?:[=<>!~\s].*)?)(?P<bracket>\[.*\])?$"
 )
 _BRACKETED = re.compile(r"(version|build|channel)\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|([^,\]]+))")
 KNOWN = frozenset({"name", "channels", "dependencies", "variables", "prefix", "platforms", "category"})
@@ -89,7 +89,10 @@ def place_of(node: Node) -> str:
 
 
 def conda_package(text: str, where: str, channel: str | None = None) -> Wanted:
-    """Read a match spec: ``pytorch=2.1=*cuda11*``, ``conda-forge::numpy >=2``. Raises ValueError."""
+    """Read a match spec: ``pytorch=2.1=*cuda11*``, ``conda-forge::numpy >=2``. Raises ValueError.
+
+    What stands before a single colon is a namespace, which conda ignores.
+    """
     match = _SPEC.fullmatch(text.strip())
     if not match:
         raise ValueError(f"`{text}` is not a match spec")
@@ -98,7 +101,7 @@ def conda_package(text: str, where: str, channel: str | None = None) -> Wanted:
     return Wanted(
         kind="conda",
         name=match["name"].lower(),
-        text=text.strip(),
+        text=text.strip().removeprefix(match["namespace"] or ""),
         version=inside.get("version", version),
         build=inside.get("build", build),
         channel=match["channel"] or inside.get("channel") or channel,

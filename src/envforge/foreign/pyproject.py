@@ -14,6 +14,7 @@ from envforge.foreign.nouns import Foreign, Remark, Wanted
 from envforge.foreign.pixi import read_manifest
 from envforge.foreign.requirements import DEEPEST, wheel_package
 from envforge.foreign.toml import Dependency, Toml, dependency
+from envforge.foreign.variants import page_of
 from envforge.foreign.versions import from_poetry
 from envforge.foreign.wheel_markers import holds_on_linux
 
@@ -28,7 +29,7 @@ def read_pyproject(text: str, origin: str, environment: str | None, extras: tupl
     if not project and not poetry and not toml.table("tool", "pixi"):
         raise SpecError("there is no table `[project]`, `[tool.poetry]` or `[tool.pixi]`", (origin,))
     alone = bool(poetry.get("dependencies")) and not project.get("dependencies")
-    found = _read_poetry(toml) if alone else _read_project(toml, extras)
+    found = _read_poetry(toml) if alone else _read_project(toml, extras) if extras else _with_torch(toml)
     if not toml.table("tool", "pixi"):
         return found
     pixi = read_manifest(toml, ("tool", "pixi"), environment)
@@ -38,6 +39,28 @@ def read_pyproject(text: str, origin: str, environment: str | None, extras: tupl
         wanted=(*pixi.wanted, *found.wanted),
         python=pixi.python or found.python,
         left_out=(*pixi.left_out, *found.left_out),
+    )
+
+
+def _with_torch(toml: Toml) -> Foreign:
+    """Read a project; where it asks for torch only in extras or groups, with the first of them that has it for CUDA."""
+    found = _read_project(toml, ())
+    if any(each.name == "torch" for each in found.wanted) or toml.table("tool", "pixi"):
+        return found
+    named = ((path, _read_project(toml, (path[-1],))) for path in _extra_paths(toml))
+    fitting = [(path, read) for path, read in named if any(each.name == "torch" for each in read.wanted)]
+    if not fitting:
+        return found
+    path, read = next((each for each in fitting if _is_for_cuda(each[1])), fitting[0])
+    said = Remark(text=f"`{path[-1]}` is taken, for it asks for torch; another with `--extra`", where=toml.where(*path))
+    return replace(read, taken=(*read.taken, said))
+
+
+def _is_for_cuda(found: Foreign) -> bool:
+    torch = [each for each in found.wanted if each.name == "torch"]
+    pages = (page_of(each.index) for each in torch if each.index)
+    return any("+cu" in each.version for each in torch) or any(
+        page and page.cuda not in {None, "none"} for page in pages
     )
 
 
