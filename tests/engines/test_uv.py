@@ -256,3 +256,19 @@ def test_a_cache_that_cannot_be_made_is_the_disks_fault(make_plan: MakePlan, tmp
         engine(tmp_path / "file").lock(make_plan(**wheels("mpmath")), (), ignore)
     with pytest.raises(DiskFailed):
         engine(tmp_path / "file").make_base(HERE, tmp_path / "env", tmp_path / "env")
+
+
+def test_a_cutoff_leaves_out_what_has_no_date_but_torch(
+    make_plan: MakePlan, index: Path, http_server: Serve, tmp_path: Path
+) -> None:
+    """Torch's own index tells no dates, so uv would leave all of it out; which build it is, dated facts decided."""
+    fake = tmp_path / "torchvision-9.9.9+cpu-py3-none-any.whl"
+    write_fake(fake)
+    write_index(tmp_path / "torch", [fake]).rename(tmp_path / "torch" / "whl")
+    served, default = http_server(tmp_path / "torch"), http_server(index).url + "/simple"
+    cut = {"indexes": (f"{served.url}/whl", "pypi"), "exclude_newer": "2026-11-01"}
+    uv = engine(tmp_path / "cache", default)
+    found = uv.lock(make_plan(**{**wheels("torchvision==9.9.9+cpu"), **cut}), (), ignore)
+    assert ["9.9.9+cpu"] == [each.version for each in found]
+    with pytest.raises(Unsatisfiable, match="sympy"):
+        uv.lock(make_plan(**{**wheels("sympy"), **cut}), (), ignore)

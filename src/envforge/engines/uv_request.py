@@ -98,11 +98,15 @@ def project_file(requirements: Iterable[str], torch_index: str | None) -> str:
     wanted = [_requirement(each) for each in requirements]
     lines = ["[project]", 'name = "request"', 'version = "0"', "dependencies = ["]
     lines += [*(f"  {json.dumps(str(each))}," for each in wanted), "]"]
-    tied = sorted({canonicalize_name(each.name) for each in wanted if not each.url} & TORCH_FAMILY)
-    if torch_index and tied:
+    if torch_index and (tied := _tied(wanted)):
         lines += ["[[tool.uv.index]]", 'name = "torch"', f"url = {json.dumps(torch_index)}", "explicit = true"]
         lines += ["[tool.uv.sources]", *(f'{name} = {{ index = "torch" }}' for name in tied)]
     return "\n".join(lines) + "\n"
+
+
+def _tied(wanted: Iterable[Requirement]) -> list[str]:
+    """Name what comes from torch's own index, when there is one."""
+    return sorted({canonicalize_name(each.name) for each in wanted if not each.url} & TORCH_FAMILY)
 
 
 def _requirement(text: str) -> Requirement:
@@ -133,7 +137,13 @@ def lock_arguments(plan: Plan, pins: Iterable[str], indexes: Indexes, folder: Pa
         arguments += ["--no-emit-package", name]
     if plan.exclude_newer:
         arguments += ["--exclude-newer", cutoff(plan.exclude_newer).strftime("%Y-%m-%dT%H:%M:%SZ")]
+        arguments += [part for name in _undated(plan, indexes) for part in ("--exclude-newer-package", f"{name}=false")]
     return [*arguments, *local_arguments(indexes), str(folder / "pyproject.toml")]
+
+
+def _undated(plan: Plan, indexes: Indexes) -> list[str]:
+    """Name what has no date on its index, torch's own, so that uv would leave all of it out: its date is a fact."""
+    return _tied(map(_requirement, plan.requirements)) if indexes.torch else []
 
 
 def local_arguments(indexes: Indexes) -> list[str]:
