@@ -24,6 +24,14 @@ def test_an_ill_machine_exits_1_and_names_the_cause():
     assert ["nouveau-owns-gpu"] == [each["id"] for each in document["data"]["findings"]]
 
 
+def test_github_gets_a_step_summary(tmp_path):
+    place = {"GITHUB_ACTIONS": "true", "GITHUB_STEP_SUMMARY": str(tmp_path / "summary.md")}
+    envforge("doctor", "--machine", NOUVEAU, **place)
+    lines = (tmp_path / "summary.md").read_text().splitlines()
+    assert "### envforge doctor: blocked" == lines[0]
+    assert lines[-1].startswith("| nouveau-owns-gpu | blocker | certain | ")
+
+
 def test_a_rule_can_be_left_out_or_asked_alone():
     without = envelope(envforge("doctor", "--machine", NOUVEAU, "--skip", "nouveau-owns-gpu", "--json"))["data"]
     assert "nouveau-owns-gpu" not in {each["id"] for each in without["findings"]}

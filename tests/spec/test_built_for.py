@@ -28,7 +28,12 @@ def test_torch_and_cuda_are_read_from_names(text, torch, cuda):
 
 @pytest.mark.parametrize(
     "text",
-    ["https://download.pytorch.org/whl/cu118", "https://huggingface.github.io/autogptq-index/whl/cu118/", "cu12", "2.4"],
+    [
+        "https://download.pytorch.org/whl/cu118",
+        "https://huggingface.github.io/autogptq-index/whl/cu118/",
+        "cu12",
+        "2.4",
+    ],
 )
 def test_a_name_that_does_not_say_both_says_nothing(text):
     assert built_for(text) is None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -13,8 +12,9 @@ import typer
 from envforge.cli.asking import find_interpreter, identified, named_machines
 from envforge.cli.common import Answer, GitHub, Junit, Machines, MaybeEnvironment, Name, Prefix, Talk, command
 from envforge.cli.dirs import find_dirs, find_one
+from envforge.cli.handing_on import on_github, tell_github, write_out
 from envforge.cli.overlays import facts_here
-from envforge.errors import DiskFailed, UsageError
+from envforge.errors import UsageError
 from envforge.facts import Facts
 from envforge.model import Crashed, Environment, Finding, Machine, Patient, Rule, Skipped, Undetermined
 from envforge.report.doctor import doctor_page, doctor_shape
@@ -168,18 +168,16 @@ def _patient(talk: Talk, machine: Machine, found: Environment | None, python: Pa
 def _hand_on(
     answers: tuple[Found, ...], rules: tuple[Rule, ...], patient: Patient, path: Path | None, github: bool
 ) -> None:
-    """Write JUnit where it was asked for, and annotations on GitHub."""
+    """Write JUnit where it was asked for, and annotations and a step summary on GitHub."""
+    from envforge.doctor import verdict
+    from envforge.report.github import answer_annotations, doctor_summary
+    from envforge.report.junit import doctor_junit
+
     if path:
-        from envforge.report.junit import doctor_junit
-
-        try:
-            path.write_text(doctor_junit(answers, rules, patient.machine.name), encoding="utf-8")
-        except OSError as error:
-            raise DiskFailed(f"`{path}` cannot be written: {error.strerror}", (str(path),)) from error
-    if github or os.environ.get("GITHUB_ACTIONS") == "true":
-        from envforge.report.github import answer_annotations
-
-        sys.stderr.writelines(f"{line}\n" for line in answer_annotations(answers))
+        write_out(path, doctor_junit(answers, rules, patient.machine.name))
+    if on_github(github):
+        said = verdict(answers, len(rules))
+        tell_github(answer_annotations(answers), doctor_summary(said, answers, patient.machine.name))
 
 
 def _exit(said: str, answers: tuple[Found, ...], least: FailOn) -> int:

@@ -155,7 +155,9 @@ def _page(builds: tuple[Build, ...], path: Path | None, unread: tuple[str, ...])
         return (prose(f"New builds of torch that could not be read, and stay unknown: {len(unread)}."),)
     if not builds:
         return (prose("The indexes have no torch build that the facts do not know.", "good"),)
-    said = f"{len(builds)} new {'build' if len(builds) == 1 else 'builds'}, " + (f"laid over the facts in `{path}`" if path else "nothing written")
+    said = f"{len(builds)} new {'build' if len(builds) == 1 else 'builds'}, " + (
+        f"laid over the facts in `{path}`" if path else "nothing written"
+    )
     return join(
         table(("torch", "CUDA", "from", "for", "Python", "machine code for"), [_row(each) for each in builds]),
         (prose(said),),

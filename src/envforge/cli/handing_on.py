@@ -1,9 +1,10 @@
-"""What checks saw, for CI: JUnit where it was asked for, annotations and a step summary on GitHub."""
+"""What checks and the doctor saw, for CI: JUnit where it was asked for, annotations and a step summary on GitHub."""
 
 from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from envforge.errors import DiskFailed
@@ -12,20 +13,30 @@ from envforge.model import SmokeReport
 
 def hand_on(report: SmokeReport, path: Path | None, github: bool, deferred: str | None = None) -> None:
     """Write a report where CI looks for it; ``deferred`` says why no check was run. Raises DiskFailed."""
+    from envforge.report.github import deferred_annotation, result_annotations, summary
+    from envforge.report.junit import junit
+
     if path:
-        from envforge.report.junit import junit
-
-        _write(path, junit(report, deferred), "w")
-    if github or os.environ.get("GITHUB_ACTIONS") == "true":
-        from envforge.report.github import deferred_annotation, result_annotations, summary
-
+        write_out(path, junit(report, deferred))
+    if on_github(github):
         lines = (deferred_annotation(deferred),) if deferred else result_annotations(report)
-        sys.stderr.writelines(f"{line}\n" for line in lines)
-        if place := os.environ.get("GITHUB_STEP_SUMMARY"):
-            _write(Path(place), summary(report, deferred), "a")
+        tell_github(lines, summary(report, deferred))
 
 
-def _write(path: Path, text: str, mode: str) -> None:
+def on_github(asked: bool) -> bool:
+    """Say whether GitHub reads what is written, or the user wants it as if."""
+    return asked or os.environ.get("GITHUB_ACTIONS") == "true"
+
+
+def tell_github(lines: Iterable[str], summary: str) -> None:
+    """Write annotations to stderr, and a step summary where GitHub gave a file for it. Raises DiskFailed."""
+    sys.stderr.writelines(f"{line}\n" for line in lines)
+    if place := os.environ.get("GITHUB_STEP_SUMMARY"):
+        write_out(Path(place), summary, mode="a")
+
+
+def write_out(path: Path, text: str, *, mode: str = "w") -> None:
+    """Write or append. Raises DiskFailed."""
     try:
         with path.open(mode, encoding="utf-8") as file:
             file.write(text)

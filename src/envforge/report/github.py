@@ -58,8 +58,19 @@ def summary(report: SmokeReport, deferred: str | None = None) -> str:
     return f"{head}| check | device | outcome | detail |\n|---|---|---|---|\n{rows}"
 
 
+def doctor_summary(said: str, answers: Iterable[Answer], machine: str) -> str:
+    """Write the step summary of an examination: the verdict, and a table of the findings."""
+    found = [each for each in answers if isinstance(each, Finding)]
+    rows = "".join(f"| {_cells(each.id, each.severity, each.certainty, each.says)} |\n" for each in found)
+    table = f"| finding | severity | certainty | |\n|---|---|---|---|\n{rows}" if found else "No finding.\n"
+    return f"### envforge doctor: {said}\n\nOn {machine}\n\n{table}"
+
+
 def _row(result: CheckResult) -> str:
-    cells = (result.check, result.device or "", result.outcome, result.detail)
+    return _cells(result.check, result.device or "", result.outcome, result.detail)
+
+
+def _cells(*cells: str) -> str:
     return " | ".join(cell.replace("|", "\\|").replace("\n", " ") for cell in cells)
 
 
