@@ -6,10 +6,13 @@ import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envforge.errors import UsageError
 from envforge.model import Environment, value
-from envforge.provision import Caches, Place, find_environment
+
+if TYPE_CHECKING:  # what only looks at a machine need not load what makes environments
+    from envforge.provision import Caches
 
 
 @value
@@ -43,11 +46,15 @@ def find_packages(dirs: Dirs) -> Path:
 
 def find_caches(dirs: Dirs) -> Caches:
     """Give the caches whose files environments share."""
+    from envforge.provision import Caches
+
     return Caches.below(dirs.cache, find_packages(dirs))
 
 
 def choose_prefix(dirs: Dirs, name: str, prefix: Path | None) -> Path:
     """Give the absolute prefix of an environment: the one that was asked for, or by name. Raises UsageError."""
+    from envforge.provision import Place
+
     if prefix is None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         hints = ("a name has letters, digits, `.`, `_`, `-`", "give a path with `--prefix`")
         raise UsageError(f"`{name}` cannot be the name of an environment", (), hints)
@@ -56,8 +63,12 @@ def choose_prefix(dirs: Dirs, name: str, prefix: Path | None) -> Path:
 
 def find_one(dirs: Dirs, name: str | None, prefix: Path | None, environment: str | None = None) -> Environment | None:
     """Find the environment that ENV, else ``-p``, else ``-n`` means; None when none was given. Raises UsageError."""
-    wanted = environment or (f"{Place.at(prefix).prefix}" if prefix else name)
-    return find_environment(wanted, dirs.envs, dirs.registry) if wanted else None
+    if not (environment or prefix or name):
+        return None
+    from envforge.provision import Place, find_environment
+
+    wanted = environment or (str(Place.at(prefix).prefix) if prefix else str(name))
+    return find_environment(wanted, dirs.envs, dirs.registry)
 
 
 def _absolute(path: str) -> Path:
