@@ -43,7 +43,10 @@ def read_pyproject(text: str, origin: str, environment: str | None, extras: tupl
 
 
 def _with_torch(toml: Toml) -> Foreign:
-    """Read a project; where it asks for torch only in extras or groups, with the first of them that has it for CUDA."""
+    """Read a project; where it asks for torch only in extras or groups, with the first that has it for CUDA.
+
+    What for is told by indexes, versions and names.
+    """
     found = _read_project(toml, ())
     if any(each.name == "torch" for each in found.wanted) or toml.table("tool", "pixi"):
         return found
@@ -51,7 +54,7 @@ def _with_torch(toml: Toml) -> Foreign:
     fitting = [(path, read) for path, read in named if any(each.name == "torch" for each in read.wanted)]
     if not fitting:
         return found
-    path, read = next((each for each in fitting if _is_for_cuda(each[1])), fitting[0])
+    path, read = max(fitting, key=lambda each: (_is_for_cuda(each[1]), "cpu" not in each[0][-1]))
     said = Remark(text=f"`{path[-1]}` is taken, for it asks for torch; another with `--extra`", where=toml.where(*path))
     return replace(read, taken=(*read.taken, said))
 
