@@ -89,7 +89,7 @@ def init(
     What is not asked for is left out of the spec, so that envforge goes on choosing it. On a terminal, and without
     flags that say what the spec should have, it asks.
     """
-    refuse_existing(spec)
+    _refuse_existing(spec)
     asked: Asked = {
         "torch": torch,
         "python": python_version,
@@ -101,7 +101,7 @@ def init(
     if not any(asked.values()) and not here and not yes and may_ask(talk):
         asked = ask()
     facts = facts_here()
-    targets = {"targets": {here: profile_of(this_machine(), facts)}} if here else {}
+    targets = {"targets": {here: _profile(this_machine(), facts)}} if here else {}
     text = write_yaml({**{key: given for key, given in asked.items() if given}, **targets} or {"cuda": "auto"})
     parsed = parse_spec(text, str(spec))
     machines = read_machines(machine, parsed, None, facts)
@@ -119,13 +119,13 @@ def init(
     )
 
 
-def refuse_existing(path: Path) -> None:
+def _refuse_existing(path: Path) -> None:
     """Raise UsageError when a file is there: before anybody is asked anything."""
     if path.exists():
         raise UsageError(f"`{path}` is there already", (str(path),), ("choose another name",))
 
 
-def profile_of(machine: Machine, facts: Facts) -> dict[str, Any]:
+def _profile(machine: Machine, facts: Facts) -> dict[str, Any]:
     """Write a machine as people write one under `targets`; what could not be told is left out."""
     driver = str(machine.driver.version) if isinstance(machine.driver, Driver) else None
     told = {
