@@ -17,7 +17,7 @@ _MIRRORS = re.compile(
     r"|repo\.huaweicloud\.com)/(?:.*/)?simple/?$"
 )
 _PUBLIC_HOSTS = re.compile(
-    r"https?://(?:conda\.anaconda\.org|(?:repo\.)?prefix\.dev|[^/]+/(?:.*/)?anaconda/cloud)/(.+?)/?$"
+    r"https?://(?:conda\.anaconda\.org|(?:(?:repo|fast)\.)?prefix\.dev|[^/]+/(?:.*/)?anaconda/cloud)/(.+?)/?$"
 )
 
 

@@ -13,7 +13,7 @@ from envforge.foreign.toml import dependency
 from envforge.wire import Node, read_yaml
 
 _SPEC = re.compile(
-    r"(?:(?P<channel>[^\s:]+)::|(?P<namespace>[\w./-]+:))?(?P<name>[A-Za-z0-9_][\w.-]*)\s*(?P<rest>(?:[=<>!~\s].*)?)(?P<bracket>\[.*\])?$"
+    r"(?:(?P<channel>[^\s:]+)::|(?P<namespace>[\w./-]+:))?(?P<name>[A-Za-z0-9_][\w.-]*)\s*(?P<rest>(?:[=<>!~\s].*?)?)\s*(?P<bracket>\[.*\])?$"
 )
 _BRACKETED = re.compile(r"(version|build|channel)\s*=\s*(?:'([^']*)'|\"([^\"]*)\"|([^,\]]+))")
 KNOWN = frozenset({"name", "channels", "dependencies", "variables", "prefix", "platforms", "category"})
