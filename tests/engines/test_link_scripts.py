@@ -50,6 +50,12 @@ def test_a_script_runs_after_those_that_it_depends_on(stage: Path, tmp_path: Pat
     assert "c\nb\na\n" == (stage / "order").read_text()
 
 
+def test_scripts_that_need_each_other_run_by_name(stage: Path, tmp_path: Path) -> None:
+    say = 'echo "$PKG_NAME" >> "$PREFIX/order"\n'
+    run_link_scripts((script(stage, "b", say, "a"), script(stage, "a", say, "b")), stage, tmp_path / "env", quiet)
+    assert "a\nb\n" == (stage / "order").read_text()
+
+
 def test_links_and_binaries_that_a_script_writes_say_the_final_path(stage: Path, tmp_path: Path) -> None:
     text = 'ln -s "$PREFIX/bin" "$PREFIX/link"; printf "x$PREFIX/lib\\0y" > "$PREFIX/cache.bin"\n'
     run_link_scripts((script(stage, "fonts", text),), stage, tmp_path / "env", quiet)

@@ -10,7 +10,7 @@ import os
 import shutil
 import stat
 from collections.abc import Iterator
-from graphlib import TopologicalSorter
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from envforge.engines.relocate import in_binary, read_records, reseal
@@ -48,9 +48,14 @@ def run_link_scripts(artefacts: tuple[Locked, ...], stage: Path, final: Path, em
 
 
 def _in_order(artefacts: list[Locked]) -> Iterator[Locked]:
+    """Give each after those that it needs, by name where they need each other."""
     named = {each.name: each for each in artefacts}
     needs = {each.name: {part.split()[0] for part in each.depends} & set(named) for each in artefacts}
-    return (named[name] for name in TopologicalSorter(needs).static_order())
+    try:
+        order = tuple(TopologicalSorter(needs).static_order())
+    except CycleError:
+        order = tuple(sorted(named))
+    return (named[name] for name in order)
 
 
 def _run(artefact: Locked, stage: Path) -> Completed:
