@@ -107,6 +107,11 @@ class Slurm:
         for pid in (daemon, *filter(None, map(_stepd, tasks)), *tasks):
             _kill(pid)
 
+    def restore(self, node: str) -> None:
+        """Give a node its power back, and wait until every node is idle."""
+        _do("slurmd", "-N", node)
+        self._wait()
+
     def stop(self) -> None:
         """End everything that was started."""
         for pid in _pids(f"SLURM_CONF={self.conf}"):
