@@ -68,6 +68,24 @@ def test_a_childs_error_arrives_with_its_fields():
     )
 
 
+def test_a_childs_error_arrives_whatever_it_came_from():
+    """tblib, which Dask brings, has pickle follow causes and contexts; many of other libraries cannot be pickled."""
+    pytest.importorskip("distributed")
+
+    class Foreign(Exception):
+        def __reduce__(self):
+            raise TypeError("cannot be pickled")
+
+    def work(send):
+        try:
+            raise Foreign
+        except Foreign as error:
+            raise Unsatisfiable("no set of packages") from error
+
+    with pytest.raises(Unsatisfiable):
+        in_child(work, deadline_s=10)
+
+
 @pytest.mark.parametrize(
     ("sign", "name"), [(signal.SIGSEGV, "SIGSEGV"), (signal.SIGABRT, "SIGABRT"), (signal.SIGKILL, "SIGKILL")]
 )

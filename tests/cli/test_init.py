@@ -42,7 +42,9 @@ def at_a_terminal(answers, *words):
     ours, theirs = pty.openpty()
     kept = {key: text for key, text in os.environ.items() if not key.startswith("ENVFORGE_")}
     command = [sys.executable, "-m", "envforge", "init", *map(str, words)]
-    done = subprocess.Popen(command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env=kept, text=True)
+    done = subprocess.Popen(
+        command, stdin=theirs, stdout=subprocess.PIPE, stderr=theirs, env={**kept, "COLUMNS": "300"}, text=True
+    )
     os.close(theirs)
     os.write(ours, "".join(f"{line}\n" for line in answers).encode())
     page = done.communicate(timeout=120)[0]
@@ -61,7 +63,7 @@ def test_a_person_is_asked(tmp_path):
         "wheels": ["timm>=1,<2", "einops"],
         "gpu": "required",
     } == yaml.safe_load(spec.read_text())
-    assert f"wrote `{spec}`" in page.replace("\n", "")
+    assert f"wrote `{spec}`" in page
 
 
 def test_empty_answers_leave_the_choice_to_envforge(tmp_path):

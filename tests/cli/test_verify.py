@@ -52,7 +52,7 @@ def test_an_environments_directory_stands_for_its_python(torchless, tmp_path):
     (tmp_path / "venv" / "bin").mkdir(parents=True)
     (tmp_path / "venv" / "bin" / "python").symlink_to(torchless)
     assert 1 == envforge("verify", "--python", tmp_path / "venv").returncode
-    done = envforge("verify", "--python", tmp_path)
+    done = envforge("verify", "--python", tmp_path, COLUMNS="300")
     assert (2, True) == (done.returncode, "is a directory without a `bin/python`" in done.stderr)
 
 

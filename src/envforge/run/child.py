@@ -144,7 +144,7 @@ def _serve(work: Callable[[Callable[[Any], None]], Any], write_fd: int, parent: 
             try:
                 _send(pipe, "result", work(lambda event: _send(pipe, "event", event)))
             except BaseException as error:
-                _send(pipe, "error", error)
+                _send(pipe, "error", bare(error))
     finally:
         os._exit(0)
 
@@ -155,6 +155,12 @@ def _die_with(parent: int) -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:
         os._exit(0)
+
+
+def bare(error: BaseException) -> BaseException:
+    """Take off what an error came from: pickle leaves that here, but not once tblib, which Dask brings, is loaded."""
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
 
 
 def _send(pipe: IO[bytes], kind: str, payload: Any) -> None:

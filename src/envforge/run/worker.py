@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import IO, Any
 
-from envforge.run.child import Child
+from envforge.run.child import Child, bare
 
 Send = Callable[[Any], None]
 
@@ -75,7 +75,7 @@ def _serve(prepare: Callable[[], object], jobs_fd: int, parents_fd: int, send: S
             try:
                 send(("result", work(*args, lambda event: send(("event", event)))))
             except BaseException as error:
-                send(("error", error))
+                send(("error", bare(error)))
 
 
 def _next(jobs: IO[bytes]) -> tuple[Callable[..., Any], tuple[Any, ...]] | None:
