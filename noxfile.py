@@ -1,4 +1,4 @@
-"""The one front door: ``nox -s tests``, ``laws``, ``contract``, ``lint``, ``types``, ``bench``, ``docs``, ``facts``."""
+"""The one front door: ``nox -s tests``, ``long``, ``laws``, ``contract``, ``lint``, ``types``, ``bench``, ``docs``, ``facts``."""
 
 from pathlib import Path
 
@@ -20,6 +20,13 @@ def tests(session: nox.Session) -> None:
     """Run the whole suite."""
     _install(session, "test")
     session.run("pytest", "-n", "2", "--dist", "worksteal", *session.posargs)
+
+
+@nox.session
+def long(session: nox.Session) -> None:
+    """Run the loops that repeat for minutes what the suite does a few times: kills, lies, failing disks."""
+    _install(session, "test")
+    session.run("pytest", "-n", "2", "--dist", "worksteal", "-m", "long", *session.posargs)
 
 
 @nox.session

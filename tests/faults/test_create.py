@@ -65,7 +65,7 @@ def test_killed_at_ten_random_moments(home, channel):
     killed_at_random(home, channel, 10, seed=1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_killed_at_many_random_moments(home, channel, seed):
     killed_at_random(home, channel, 25, seed)

@@ -78,7 +78,7 @@ def test_a_lying_server_six_times(home, served):
     create_among_lies(home, served, 6, seed=1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_a_lying_server_many_times(home, served, seed):
@@ -109,7 +109,7 @@ def test_a_failing_disk_six_times(home, served, library):
     create_with_bad_luck(home, served, library, 6, seed=1)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_a_failing_disk_many_times(home, served, library, seed):
