@@ -1,4 +1,4 @@
-"""The one front door: ``nox -s tests``, ``long``, ``laws``, ``contract``, ``lint``, ``types``, ``bench``, ``docs``, ``facts``."""
+"""The one front door: ``nox -s tests``, ``long``, ``laws``, ``contract``, ``lint``, ``types``, ``bench``, ``docs``."""
 
 from pathlib import Path
 
