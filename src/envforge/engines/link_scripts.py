@@ -9,14 +9,12 @@ from __future__ import annotations
 import os
 import shutil
 import stat
-from collections.abc import Iterator
-from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 from envforge.engines.relocate import in_binary, read_records, reseal
 from envforge.engines.scripts import replace_file
 from envforge.errors import EngineFailed
-from envforge.model import Emit, Locked, Progress
+from envforge.model import Emit, Locked, Progress, in_order
 from envforge.run import Completed, run
 
 DEADLINE_S = 600.0
@@ -40,22 +38,11 @@ def run_link_scripts(artefacts: tuple[Locked, ...], stage: Path, final: Path, em
     if not allowed:
         return
     before = _stamps(stage)
-    for each in _in_order(allowed):
+    for each in in_order(allowed):
         emit(Progress(phase="link", subject=f"the script of {each.name}"))
         _check(each, _run(each, stage))
     after = _stamps(stage)
     _settle({path for path, stamp in after.items() if before.get(path) != stamp}, stage, final)
-
-
-def _in_order(artefacts: list[Locked]) -> Iterator[Locked]:
-    """Give each after those that it needs, by name where they need each other."""
-    named = {each.name: each for each in artefacts}
-    needs = {each.name: {part.split()[0] for part in each.depends} & set(named) for each in artefacts}
-    try:
-        order = tuple(TopologicalSorter(needs).static_order())
-    except CycleError:
-        order = tuple(sorted(named))
-    return (named[name] for name in order)
 
 
 def _run(artefact: Locked, stage: Path) -> Completed:

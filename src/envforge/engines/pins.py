@@ -41,8 +41,7 @@ def python_pins(conda: tuple[Locked, ...]) -> dict[str, str]:
 
 
 def _is_distribution(package: Locked) -> bool:
-    needs = {depend.split()[0] for depend in package.depends}
-    return package.noarch == "python" or bool(needs & {"python", "python_abi"})
+    return package.noarch == "python" or bool(package.needs & {"python", "python_abi"})
 
 
 def _is_version(text: str) -> bool:

@@ -11,7 +11,7 @@ from uuid import NAMESPACE_URL, uuid5
 
 from packaging.utils import canonicalize_name
 
-from envforge.exports.subject import Exported, conda_of, losses, needs, wheels_of
+from envforge.exports.subject import Exported, conda_of, losses, wheels_of
 from envforge.model import Locked, Section
 from envforge.wire import digest, to_json
 
@@ -92,5 +92,5 @@ def _dependencies(section: Section, ordered: tuple[Locked, ...]) -> Iterator[dic
     yield {"ref": ROOT, "dependsOn": sorted([*base, *map(purl, ordered)])}
     for each in ordered:
         if each.kind == "conda":
-            found = sorted(refs[name] for name in needs(each) if name in refs and name != each.name)
+            found = sorted(refs[name] for name in each.needs if name in refs and name != each.name)
             yield {"ref": purl(each), **({"dependsOn": found} if found else {})}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from graphlib import CycleError, TopologicalSorter
 from urllib.parse import urlsplit, urlunsplit
 
 from packaging.utils import canonicalize_name
 
 from envforge.errors import SpecError
-from envforge.model import Locked, Section, value
+from envforge.model import Locked, Section, in_order, value
 
 _TOKEN = re.compile(r"/t/[^/]+(?=/)")
 _PLAIN = re.compile(r"[!-~]+")
@@ -70,24 +69,13 @@ def _words(name: str, section: Section) -> Iterator[str]:
 
 def conda_of(section: Section) -> tuple[Locked, ...]:
     """Give the conda packages, each after what it depends on, else by name: an explicit file is linked in order."""
-    found = {each.name: each for each in section.artefacts if each.kind == "conda"}
-    graph = {name: sorted(needs(found[name]) & set(found)) for name in sorted(found)}
-    try:
-        order = tuple(TopologicalSorter(graph).static_order())
-    except CycleError:
-        order = tuple(sorted(found))
-    return tuple(found[name] for name in order)
+    return in_order(each for each in section.artefacts if each.kind == "conda")
 
 
 def wheels_of(section: Section) -> tuple[Locked, ...]:
     """Give the wheels by name."""
     found = (each for each in section.artefacts if each.kind == "wheel")
     return tuple(sorted(found, key=lambda each: canonicalize_name(each.name)))
-
-
-def needs(artefact: Locked) -> set[str]:
-    """Give the names in a conda package's ``depends``."""
-    return {each.split()[0] for each in artefact.depends if each.strip()}
 
 
 def python_minor(section: Section) -> str:

@@ -37,7 +37,19 @@ from envforge.model.doctoring import (
     Undetermined,
     Verdict,
 )
-from envforge.model.locking import Emit, Engine, Environment, Floor, Lock, Locked, Plan, Progress, Section, WheelEngine
+from envforge.model.locking import (
+    Emit,
+    Engine,
+    Environment,
+    Floor,
+    Lock,
+    Locked,
+    Plan,
+    Progress,
+    Section,
+    WheelEngine,
+    in_order,
+)
 from envforge.model.machine import Driver, Gpu, Interpreter, Machine, Reading
 from envforge.model.spec import Attestations, Needs, Spec, Target, Versions
 from envforge.model.verifying import CheckResult, Outcome, SmokeReport
@@ -97,5 +109,6 @@ __all__ = [
     "Warned",
     "WayOut",
     "WheelEngine",
+    "in_order",
     "value",
 ]

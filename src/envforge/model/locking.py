@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -73,6 +73,24 @@ class Locked:
     link_scripts: bool = False
     attestations_sha256: str | None = None
     md5: str | None = None
+
+    @property
+    def needs(self) -> set[str]:
+        """Give the names in a conda package's ``depends``."""
+        return {each.split()[0] for each in self.depends if each.strip()}
+
+
+def in_order(artefacts: Iterable[Locked]) -> tuple[Locked, ...]:
+    """Give conda packages each after those that it depends on, else by name; all by name where they go round."""
+    from graphlib import CycleError, TopologicalSorter
+
+    named = {each.name: each for each in sorted(artefacts, key=lambda each: each.name)}
+    graph = {name: sorted(each.needs & set(named)) for name, each in named.items()}
+    try:
+        order = tuple(TopologicalSorter(graph).static_order())
+    except CycleError:
+        order = tuple(named)
+    return tuple(named[name] for name in order)
 
 
 @value
