@@ -15,7 +15,8 @@ import pytest
 from channel.served import write_index
 from cli.calling import envelope
 from cli.making import Home
-from envforge.provision import drift, list_environments, read_environment
+from envforge.provision import read_environment
+from faults.struck import assert_next_one_succeeds, assert_whole
 
 ENDED = 30
 
@@ -29,24 +30,6 @@ def start(home, *words):
     environ = {**{key: text for key, text in os.environ.items() if not key.startswith("ENVFORGE_")}, **home.variables}
     argv = [sys.executable, "-m", "envforge", "create", *map(str, words), "--json", "--no-progress"]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environ)
-
-
-def assert_whole(home):
-    found = list_environments(home.envs, home.root / "state/envforge/prefixes.json")
-    assert all(drift(each).clean for each in found)
-    return found
-
-
-def assert_next_one_succeeds(home, spec):
-    """The stand-in torch has no code, so a whole environment fails its check (exit 1)."""
-    document = envelope(home.create(spec, "--json"))
-    assert 1 == document["exit"], document["errors"]
-    assert ["demo"] == [each.name for each in assert_whole(home)]
-    assert (
-        {".demo.envforge-lock", "demo"}
-        <= set(home.left())
-        <= {".demo.envforge-lock", ".demo.envforge-previous", "demo"}
-    )
 
 
 def killed_at_random(home, channel, rounds, seed):

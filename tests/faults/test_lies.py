@@ -11,7 +11,7 @@ import pytest
 from channel.served import write_index
 from cli.calling import envelope
 from cli.making import Home
-from envforge.provision import drift, list_environments
+from faults.struck import assert_next_one_succeeds, assert_whole
 from faults.unlucky import compile_unlucky, unlucky
 
 LIES = ("truncate", "wrong-bytes", "reset", "503", "404", "delay")
@@ -41,21 +41,6 @@ def spec_of(home, served, number):
         wheels=["setuptools"],
         variables={"ROUND": str(number)},
     )
-
-
-def assert_whole(home):
-    found = list_environments(home.envs, home.root / "state/envforge/prefixes.json")
-    assert all(drift(each).clean for each in found)
-    return found
-
-
-def assert_next_one_succeeds(home, spec):
-    """The stand-in torch has no code, so a whole environment fails its check (exit 1)."""
-    document = envelope(home.create(spec, "--json"))
-    assert 1 == document["exit"], document["errors"]
-    assert ["demo"] == [each.name for each in assert_whole(home)]
-    left = set(home.left()) - {".demo.envforge-previous"}
-    assert {".demo.envforge-lock", "demo"} == left
 
 
 def create_among_lies(home, served, rounds, seed):
