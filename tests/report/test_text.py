@@ -94,3 +94,23 @@ def test_control_characters_in_foreign_text_never_reach_the_terminal():
 def test_a_bound_stays_with_its_number_and_keeps_its_blank():
     lines = shown((prose("a driver that is not older than ≥ 525.60.13 is there"),), COLUMNS="34").splitlines()
     assert ["a driver that is not older than", "≥ 525.60.13 is there"] == lines
+
+
+LINES = (
+    item(LONG),
+    prose("two\nlines, ≥ 525 and a blank \n"),
+    row("wider than its column", LONG, width=8),
+    row("seven", "", width=6),
+    row("exact", "body", width=5),
+    Line(body=(("code", "  indented"), ("", "\n\nand a blank line")), indent=4, whole=True),
+    Line(),
+)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+def test_a_pipe_gets_whole_lines_as_a_terminal_of_any_width_would(encoding):
+    assert shown(LINES, encoding=encoding, COLUMNS="5000") == shown(LINES, encoding=encoding)
+
+
+def test_a_pipe_without_a_width_gets_no_line_broken():
+    assert [f"  • {LONG}"] == shown((item(LONG),)).splitlines()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from textwrap import TextWrapper
 from typing import IO, TYPE_CHECKING, Literal
 
@@ -20,7 +20,7 @@ When = Literal["auto", "always", "never"]
 
 CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 LEAST_WIDTH = 24
-PIPED_WIDTH = 100
+ENDLESS_WIDTH = 100_000
 
 
 def wants_color(when: When, stream: IO[str], environ: Mapping[str, str]) -> bool:
@@ -35,12 +35,11 @@ def wants_color(when: When, stream: IO[str], environ: Mapping[str, str]) -> bool
 
 
 def console(stream: IO[str], when: When = "auto", environ: Mapping[str, str] = os.environ) -> Console:
-    """Make the console of a stream; a pipe without COLUMNS is taken to be 100 columns wide."""
+    """Make the console of a stream; a pipe without COLUMNS has no width, for whatever reads it wants whole lines."""
     from rich.console import Console
 
     color = wants_color(when, stream, environ)
-    columns = environ.get("COLUMNS", "")
-    width = int(columns) if columns.isdigit() and int(columns) else None if stream.isatty() else PIPED_WIDTH
+    width = _told_width(environ) or (None if stream.isatty() else ENDLESS_WIDTH)
     return Console(
         file=stream,
         force_terminal=color or None,
@@ -55,14 +54,31 @@ def console(stream: IO[str], when: When = "auto", environ: Mapping[str, str] = o
     )
 
 
+def _told_width(environ: Mapping[str, str]) -> int | None:
+    columns = environ.get("COLUMNS", "")
+    return (int(columns) or None) if columns.isdecimal() else None
+
+
 def show(page: Page, stream: IO[str], when: When = "auto", environ: Mapping[str, str] = os.environ) -> None:
-    """Write a page to a stream, wrapped to its width."""
-    out = console(stream, when, environ)
-    plain, styles = not speaks_unicode(stream, environ), styles_for(environ)
+    """Write a page to a stream, wrapped to its width; rich (20 ms) comes only where there is a width or a colour."""
+    plain = not speaks_unicode(stream, environ)
+    if not (stream.isatty() or _told_width(environ) or wants_color(when, stream, environ)):
+        stream.writelines(f"{text}\n" for line in page for text in flat(line, ascii_only=plain))
+        return
+    out, styles = console(stream, when, environ), styles_for(environ)
     rules = rules_page() if speaks_links(stream, environ) else None
     for line in page:
         for text in wrap(line, out, ascii_only=plain, rules=rules, styles=styles):
             out.print(text, soft_wrap=True)
+
+
+def flat(line: Line, *, ascii_only: bool = False) -> Iterator[str]:
+    """Write one line out without colour or end: what `wrap` lays out in a width that is never reached."""
+    label, body = ("".join(fit(text, ascii_only) for _, text in parts) for parts in (line.label, line.body))
+    label = label.ljust(line.width - 1) + " " if line.width else label
+    first, *others = body.removesuffix("\n").split("\n")
+    yield (" " * line.indent + label + first).rstrip()
+    yield from ((" " * (line.indent + max(line.width, len(label))) + each).rstrip() for each in others)
 
 
 def wrap(
@@ -116,11 +132,13 @@ def styled(
     """Turn spans into rich's text."""
     from rich.text import Text
 
-    def fit(text: str) -> str:
-        text = CONTROL.sub("", text)
-        return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text
-
     def look(style: str, text: str) -> str:
         return f"{styles[style]} link {rules}#{text}" if rules and style == "rule" else styles.get(style, "")
 
-    return Text.assemble(*((fit(text), look(style, text)) for style, text in parts))
+    return Text.assemble(*((fit(text, ascii_only), look(style, text)) for style, text in parts))
+
+
+def fit(text: str, ascii_only: bool) -> str:
+    """Take out what would steer a terminal, and what the stream's encoding cannot say."""
+    text = CONTROL.sub("", text)
+    return text.translate(ASCII).encode("ascii", "replace").decode() if ascii_only else text

@@ -22,6 +22,7 @@ from envforge.run.pulse import Pulse, feel
 _T = TypeVar("_T")
 GRACE_S = 2.0
 STEP_S = 0.25
+SHORT_S, LONG_S = 0.0005, 0.01
 PR_SET_PDEATHSIG = 1
 
 
@@ -205,8 +206,8 @@ def _how_it_ended(pid: int) -> str:
 def _reap(pid: int, grace_s: float) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
+    end, pause_s = time.monotonic() + grace_s, SHORT_S
     with suppress(ChildProcessError):
-        for _ in range(int(grace_s / 0.01)):
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                return
-            time.sleep(0.01)
+        while not os.waitpid(pid, os.WNOHANG)[0] and time.monotonic() < end:
+            time.sleep(pause_s)
+            pause_s = min(2 * pause_s, LONG_S)
