@@ -13,8 +13,9 @@ from packaging.specifiers import SpecifierSet
 
 from envforge.errors import SpecError
 from envforge.model import Needs, Spec, Target
-from envforge.spec import json_schema, parse_spec, spec_digest, write_spec
-from envforge.wire import read_yaml, write_yaml
+from envforge.spec import is_digest_of, json_schema, parse_spec, spec_digest, write_spec
+from envforge.spec.table import SPEC
+from envforge.wire import digest, read_yaml, write_yaml
 
 SHIPPED = (Path(__file__).parents[2] / "envspecs").glob("*.yaml")
 ENVSPECS = sorted(path for path in SHIPPED if not path.name.endswith(".lock.yaml"))
@@ -137,6 +138,49 @@ def test_the_digest_changes_with_what_is_asked_for():
 def test_the_digest_overlooks_name_and_checks():
     plain, named = "torch: '2.8'", "torch: '2.8'\nname: other\nchecks: deep"
     assert spec_digest(parse_spec(plain, "a.yaml")) == spec_digest(parse_spec(named, "a.yaml"))
+
+
+TARGETS = ("{a: {driver: '580'}, b: {driver: '550'}}", "{b: {driver: '550'}, a: {driver: '580'}}")
+UNORDERED = {
+    "with": ("[torchvision, torchaudio]", "[torchaudio, torchvision]"),
+    "conda": ("['numpy >=2', pandas]", "[pandas, 'numpy >=2']"),
+    "wheels": ("['timm>=1', einops]", "[einops, 'timm>=1']"),
+    "link-scripts": ("[a, b]", "[b, a]"),
+    "variables": ("{A: '1', B: '2'}", "{B: '2', A: '1'}"),
+    "targets": TARGETS,
+    "checks": ("[import_torch, gpu_visible]", "[gpu_visible, import_torch]"),
+    "python": ("'>=3.11,<3.14'", "'<3.14,>=3.11'"),
+    "needs": ("{gpus: 2, memory: 24GiB}", "{memory: 24GiB, gpus: 2}"),
+}
+ORDERED = {
+    "sources": ("[pypi, pytorch]", "[pytorch, pypi]"),
+    "channels": ("[conda-forge, nvidia]", "[nvidia, conda-forge]"),
+    "indexes": ("[pypi, 'https://a.test/simple']", "['https://a.test/simple', pypi]"),
+    "find-links": ("[/a, /b]", "[/b, /a]"),
+}
+
+
+@pytest.mark.parametrize("key", UNORDERED)
+def test_the_digest_overlooks_an_order_that_cannot_change_the_result(key: str):
+    found = {spec_digest(parse_spec(f"{key}: {text}", "a.yaml")) for text in UNORDERED[key]}
+    assert 1 == len(found)
+
+
+@pytest.mark.parametrize("key", ORDERED)
+def test_the_digest_keeps_the_order_of_places(key: str):
+    found = {spec_digest(parse_spec(f"{key}: {text}", "a.yaml")) for text in ORDERED[key]}
+    assert 2 == len(found)
+
+
+def test_every_key_of_a_spec_is_said_to_have_an_order_or_none():
+    single = {"name", "torch", "cuda", "gpu", "toolkit", "attestations", "exclude-newer"}
+    assert {each.name for each in SPEC.keys} == {*UNORDERED, *ORDERED, *single}
+
+
+def test_a_lock_of_the_time_when_the_order_of_packages_counted_still_fits():
+    spec = parse_spec("conda: [b, a]\nwheels: [d, c]\n", "a.yaml")
+    before = digest({"conda": ["b", "a"], "wheels": ["d", "c"]})
+    assert (True, True, False) == tuple(is_digest_of(each, spec) for each in (before, spec_digest(spec), "sha256:0"))
 
 
 def test_the_schema_is_a_schema():

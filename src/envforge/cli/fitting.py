@@ -43,9 +43,9 @@ def misfit(lock: Lock, section: Section, spec: Spec, machine: Machine, facts: Fa
     The constraints of the machine that chose a candidate are asked again of the locked one, with the facts of today;
     what the spec pins held when it was locked, and the digest says that the spec is the same.
     """
-    from envforge.spec import spec_digest
+    from envforge.spec import is_digest_of
 
-    if lock.spec_digest != spec_digest(spec):
+    if not is_digest_of(lock.spec_digest, spec):
         return "the spec has changed since the lock was made"
     if below := below_floor(section.floor, machine):
         return below

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from envforge.cli.fitting import at_hand, find_lock, lock_path, misfit, pick_section
 from envforge.cli.job import Job
-from envforge.cli.locking import HERE, Made, join_lock, least, make_section, with_pythons
+from envforge.cli.locking import HERE, Made, join_lock, least, make_section, same_sections, with_pythons
 from envforge.errors import Stale
 from envforge.model import Choice, Lock, Section, value
 
@@ -70,8 +70,7 @@ def _make(job: Job, old: Lock | None) -> Footing | Made:
     section = made.section
     if section is None:
         return made
-    fresh = join_lock(job.spec, job.facts, (made,))
-    kept = old.sections if old and old.spec_digest == fresh.spec_digest else ()
+    kept = same_sections(old, job.spec)
     if job.target is None and any(each.target == HERE for each in kept):
         build = section.candidate.build
         section = replace(section, target=f"{HERE}-{build.variant or build.torch}")

@@ -24,7 +24,7 @@ from envforge.cli.common import (
 )
 from envforge.cli.fitting import find_lock, lock_path, misfit
 from envforge.cli.job import Job, begin
-from envforge.cli.locking import HERE, Made, join_lock, make_section, save_lock
+from envforge.cli.locking import HERE, Made, join_lock, make_section, same_sections, save_lock
 from envforge.errors import Stale
 from envforge.lock import write_lock
 from envforge.model import Lock, Machine
@@ -121,8 +121,8 @@ def _refused(job: Job, made: tuple[Made, ...]) -> Answer:
 
 
 def _write(job: Job, made: tuple[Made, ...], *, dry_run: bool) -> Answer:
-    fresh, old = join_lock(job.spec, job.facts, made), find_lock(job.spec_file)
-    kept = old.sections if old and job.target and old.spec_digest == fresh.spec_digest else ()
+    old = find_lock(job.spec_file)
+    kept = same_sections(old, job.spec) if job.target else ()
     whole = join_lock(job.spec, job.facts, made, kept)
     changed = old is None or write_lock(old) != write_lock(whole) if dry_run else save_lock(whole, job.spec_file)
     did = ("would change" if dry_run else "wrote") if changed else "nothing changed in"

@@ -205,9 +205,16 @@ def join_lock(spec: Spec, facts: Facts, made: tuple[Made, ...], kept: tuple[Sect
 
 def is_of(lock: Lock, spec: Spec) -> bool:
     """Tell whether a lock was made of a spec as its file has it, whatever places the command line named for it."""
-    from envforge.spec import spec_digest
+    from envforge.spec import is_digest_of
 
-    return spec_digest(spec) in (lock.spec_digest, lock.written_digest)
+    return any(is_digest_of(each, spec) for each in (lock.spec_digest, lock.written_digest) if each)
+
+
+def same_sections(lock: Lock | None, spec: Spec) -> tuple[Section, ...]:
+    """Give the sections of an earlier lock if it was made of this very spec, in these very places; else none."""
+    from envforge.spec import is_digest_of
+
+    return lock.sections if lock and is_digest_of(lock.spec_digest, spec) else ()
 
 
 def save_lock(lock: Lock, spec_file: Path) -> bool:

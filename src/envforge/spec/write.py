@@ -15,6 +15,7 @@ from envforge.spec.words import UNITS
 from envforge.wire import digest, write_yaml
 
 NOT_IN_LOCKS = frozenset({"name", "checks"})
+IN_ANY_ORDER = frozenset({"with", "conda", "wheels", "link-scripts"})
 SIZES = ("TiB", "GiB", "MiB", "KiB", "TB", "GB", "MB", "KB", "B")
 
 
@@ -29,10 +30,19 @@ def write_spec(spec: Spec) -> str:
 def spec_digest(spec: Spec) -> str:
     """Give the digest of what a lock depends on: everything but the name, the checks, and where it was written.
 
-    A target's file counts by its path; what it says is for the lock's own section to hold.
+    The order of packages does not count, that of places does: the first that has a package wins. A target's file
+    counts by its path; what it says is for the lock's own section to hold.
     """
-    plain = _plain(spec)
-    return digest({key: found for key, found in plain.items() if key not in NOT_IN_LOCKS})
+    return digest({key: sorted(found) if key in IN_ANY_ORDER else found for key, found in _locked(spec).items()})
+
+
+def is_digest_of(found: str, spec: Spec) -> bool:
+    """Tell whether a lock says the digest of this spec, or that in which the order of packages still counted."""
+    return found in (spec_digest(spec), digest(_locked(spec)))
+
+
+def _locked(spec: Spec) -> dict[str, Any]:
+    return {key: found for key, found in _plain(spec).items() if key not in NOT_IN_LOCKS}
 
 
 def _plain(spec: Spec) -> dict[str, Any]:

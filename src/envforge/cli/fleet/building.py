@@ -9,7 +9,7 @@ from pathlib import Path
 from envforge.cli.fitting import find_lock, misfit
 from envforge.cli.fleet.joint import Group, Joint, decide_jointly, of_group
 from envforge.cli.job import Job
-from envforge.cli.locking import Made, first_that_locks, join_lock, save_lock
+from envforge.cli.locking import Made, first_that_locks, join_lock, same_sections, save_lock
 from envforge.cli.pack import pack_up
 from envforge.fleet.kinds import Kind, kinds_of
 from envforge.model import Choice, Lock, Machine, Section
@@ -58,9 +58,7 @@ def _locked(job: Job, joint: Joint, old: Lock | None) -> Joint:
                 section, choice = first_that_locks(job, target, decision, group.outcome, emit)
             made.append(Made(target=target, decision=replace(decision, outcome=choice), section=section))
             groups[-1] = replace(group, outcome=choice, section=section)
-    fresh = join_lock(job.spec, job.facts, tuple(made))
-    kept = old.sections if old and old.spec_digest == fresh.spec_digest else ()
-    others = tuple(each for each in kept if not each.target.startswith(TARGET))
+    others = tuple(each for each in same_sections(old, job.spec) if not each.target.startswith(TARGET))
     if made:
         save_lock(join_lock(job.spec, job.facts, tuple(made), others), job.spec_file)
     return replace(joint, groups=tuple(groups))
