@@ -272,6 +272,21 @@ def copies_between_gpus_that_never_happen(torch):
     torch.Tensor.copy_ = lost
 
 
+def a_host_that_is_held_up_at_one_copy(torch):
+    import time
+
+    real, copies = torch.Tensor.copy_, []
+
+    def held_up(self, source, **options):
+        if self.dtype == torch.uint8:
+            copies.append(1)
+            if len(copies) == 4:
+                time.sleep(2)
+        return real(self, source, **options)
+
+    torch.Tensor.copy_ = held_up
+
+
 def loader_whose_worker_dies(torch):
     import torch.utils.data
 

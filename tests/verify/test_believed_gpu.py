@@ -72,7 +72,7 @@ GPU = (believe.gpu, believe.flags_of_cuda_13, believe.scaled_product_of_the_cpu)
 @pytest.mark.parametrize("wanted", [QUICK, STANDARD], ids=["quick", "standard"])
 def test_every_check_passes_on_a_healthy_card(planted, driver, tools, wanted):
     python = planted(*GPU, believe.extension_that_is_right, triton=wanted is STANDARD)
-    healthy = variables(driver, tools, FAKE_GPUS=2, FAKE_TIME="1e-4")
+    healthy = variables(driver, tools, FAKE_GPUS=2, FAKE_TIME="1e-9")  # no host is too busy to keep up with the card
     report = verify(python, None, wanted, devices=("0",), variables=healthy)
     expected = {"import_torch": ("pass", None), "device_init": ("pass", None), **dict.fromkeys(wanted, ("pass", None))}
     on_a_busy_host = {"p2p_matrix": ("pass", "W_SLOW_PAIR")}  # copies between two "cards" of one CPU
@@ -345,6 +345,13 @@ def test_every_gpu_has_its_own_worker(planted, driver):
     assert 1 == sum(result.check == "numpy_bridge" for result in report.results)
 
 
+def test_a_pair_is_not_slow_because_the_host_was_busy_once(planted, driver):
+    found = (("LD_LIBRARY_PATH", str(driver)), ("FAKE_GPUS", "2"))
+    python = planted(*GPU, believe.a_host_that_is_held_up_at_one_copy)
+    report = verify(python, None, ("p2p_matrix",), devices=("0",), variables=found)
+    assert ("pass", None) == said(report)["p2p_matrix"]
+
+
 def test_gpus_that_are_named_are_seen_together_where_it_matters(planted, driver):
     found = (("LD_LIBRARY_PATH", str(driver)),)
     python = planted(*GPU)
@@ -400,11 +407,11 @@ def test_an_interrupted_suite_leaves_no_worker_behind(planted, driver, tmp_path)
     suite.send_signal(signal.SIGINT)
     suite.wait(20)
     worker = int((tmp_path / "mark").read_text())
-    assert not wait_for(lambda: not Path(f"/proc/{worker}").exists())
-
-
-def wait_for(claim) -> bool:
-    until = time.monotonic() + 10
-    while time.monotonic() < until and not claim():
+    until = time.monotonic() + 30
+    while alive(worker) and time.monotonic() < until:
         time.sleep(0.05)
-    return not claim()
+    assert not alive(worker)
+
+
+def alive(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()

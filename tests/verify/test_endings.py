@@ -77,6 +77,26 @@ def test_a_hang_costs_its_limit_and_shows_where(stub, hang):
     assert time.monotonic() - began < 60
 
 
+CROWD = """
+import subprocess
+os.sched_setaffinity(0, [min(os.sched_getaffinity(0))])
+crowd = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
+os.nice(5)
+while time.process_time() < busy_until: pass
+for each in crowd: each.kill()
+return "x"
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the kernel does not count time in line")
+def test_a_check_that_other_programs_crowd_out_gets_its_time(stub):
+    """It needs a quarter of its limit, and gets a tenth of a processor."""
+    python = stub(fault=f"busy_until = time.process_time() + 0.4{CROWD}")
+    report = verify(python, None, CHECKS, slack=0.1)
+    took_s = next(result.took_s for result in report.results if result.check == "build_facts")
+    assert ({**PASSED, "build_facts": ("pass", None)}, True) == (said(report), took_s > 1.5)
+
+
 def test_the_suite_keeps_its_own_deadline(stub):
     report = verify(stub(fault="time.sleep(600)"), None, CHECKS, deadline_s=4)
     late = ("inconclusive", "E_DEADLINE")

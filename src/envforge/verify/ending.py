@@ -56,3 +56,11 @@ def state_of(pid: int) -> str:
         # 4242 (python3) D 1 4242 ...
         return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
     return "?"
+
+
+def in_line_s(pid: int) -> float:
+    """Give the seconds in which a process could have run and had no processor; 0 where the kernel does not count."""
+    with suppress(OSError, ValueError, IndexError):
+        # 406227636 2586158505 2907: nanoseconds on a processor, nanoseconds in line for one, turns
+        return int(Path(f"/proc/{pid}/schedstat").read_text().split()[1]) / 1e9
+    return 0.0

@@ -19,7 +19,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from envforge.verify.ending import oom_kills, state_of
+from envforge.verify.ending import in_line_s, oom_kills, state_of
 
 STACK_S = 0.3
 KILL_S = 5.0
@@ -105,6 +105,10 @@ class Worker:
     def oom_kills(self) -> int:
         """Count the kernel's out-of-memory kills since this worker started."""
         return max(0, oom_kills() - self.oom_before)
+
+    def in_line_s(self) -> float:
+        """Give the seconds that the worker's main thread has stood in line for a processor."""
+        return in_line_s(self.child.pid)
 
     def said(self, most: int = 2000) -> str:
         """Give the end of what the worker and its libraries printed."""
