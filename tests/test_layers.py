@@ -22,7 +22,7 @@ HOMES = {
     "rich": {"report/text.py", "report/progress.py", "report/fleet_live.py"},
     "typer": {"cli"},
     "yaml": {"wire.py"},
-    "pypi_simple": {"engines/index.py", "foreign/channels.py"},
+    "pypi_simple": {"engines/index.py", "foreign/channels.py", "exports/pixi_lock.py"},
     "filelock": {"provision"},
     "dask": {"fleet/dask_pool.py"},
     "distributed": {"fleet/dask_pool.py", "fleet/jobqueue_pool.py"},

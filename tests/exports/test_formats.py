@@ -79,6 +79,7 @@ def test_only_secrets_are_taken_out_of_an_address(address: str, expected: str) -
         ("environment-yml", ["no hash"]),
         ("conda-lock", ["variables"]),
         ("pixi-lock", ["variables"]),
+        ("pixi-lock-v6", ["variables"]),
         ("pylock", ["conda packages", "variables"]),
         ("requirements", ["conda packages", "variables"]),
         ("sbom", ["variables"]),
@@ -92,7 +93,7 @@ def test_what_a_format_cannot_carry_is_said(form: str, lost: list[str], make: Ma
     assert all(each.startswith(words) for each, words in zip(said, lost, strict=True))
 
 
-@pytest.mark.parametrize("form", ["conda-lock", "pixi-lock", "pylock", "requirements"])
+@pytest.mark.parametrize("form", ["conda-lock", "pixi-lock", "pixi-lock-v6", "pylock", "requirements"])
 def test_a_python_at_hand_that_a_format_cannot_carry_is_said(form: str, make: Make, at_hand: Interpreter) -> None:
     said = export("both", make(conda=(), interpreter=at_hand), form).lost
     assert any("stands on a Python 3." in each for each in said)
@@ -141,24 +142,79 @@ def test_an_explicit_file_lists_what_is_needed_first(make: Make) -> None:
     assert names.index("python") < names.index("mpmath") < names.index("sympy")
 
 
-def test_a_pixi_lock_is_read_by_rattler(make: Make, tmp_path: Path) -> None:
-    section, path = make(), tmp_path / "pixi.lock"
-    path.write_text(export("both", section, "pixi-lock").text)
+def as_rattler_reads(path: Path) -> tuple[list[Locked], str]:
+    """Give the packages that rattler reads from a pixi.lock, and what it writes of them: its newest version."""
 
-    def read(_: object) -> tuple[object, ...]:
+    def read(_: object) -> tuple[list[Locked], str]:
         from rattler import LockFile
+
+        from envforge.engines._rattler_worker import locked
 
         lock = LockFile.from_path(path)
         environment, platform = lock.default_environment(), lock.platforms()[0]
-        records = environment.conda_repodata_records_for_platform(platform)
-        packages = environment.pypi_packages()
-        wheels = sorted(each.name for found in packages.values() for each in found)
-        return sorted((r.name.normalized, str(r.version), str(r.build), r.sha256.hex()) for r in records), wheels
+        found = [locked(each) for each in environment.conda_repodata_records_for_platform(platform)]
+        for each in environment.pypi_packages_for_platform(platform) or ():
+            sha256, version = each.hashes.sha256.hex(), str(each.version)
+            found.append(Locked(name=each.name, version=version, kind="wheel", url=each.location, sha256=sha256))
+        lock.to_path(path.with_suffix(".again"))
+        return found, path.with_suffix(".again").read_text()
 
-    records, wheels = in_child(read, deadline_s=60)
-    conda = [each for each in section.artefacts if each.kind == "conda"]
-    assert sorted((each.name, each.version, each.build, each.sha256) for each in conda) == records
-    assert ["jinja2", "markupsafe"] == wheels
+    return in_child(read, deadline_s=60)
+
+
+@pytest.mark.parametrize(("form", "version"), [("pixi-lock", 7), ("pixi-lock-v6", 6)])
+@pytest.mark.parametrize("served", [True, False], ids=["served", "on this computer"])
+def test_a_pixi_lock_is_read_by_rattler_with_nothing_lost(
+    form: str, version: int, served: bool, make: Make, conda: tuple[Locked, ...], tmp_path: Path
+) -> None:
+    section, path = make(), tmp_path / "pixi.lock"
+    if not served:
+        section = make(wheels=())
+        section = replace(section, artefacts=conda, channels=(conda[0].url.rsplit("/", 2)[0],))
+    path.write_text(export("both", section, form).text)
+    assert version == yaml.safe_load(path.read_text())["version"]
+    found = [replace(each, size_bytes=None) if each.kind == "wheel" else each for each in section.artefacts]
+    ordered = {"depends": tuple, "constrains": tuple}
+    wanted = [replace(each, **{key: tuple(sorted(getattr(each, key))) for key in ordered}) for each in found]
+    read, _ = as_rattler_reads(path)
+    assert sorted(wanted, key=str) == sorted(read, key=str)
+
+
+def test_what_rattler_writes_of_a_pixi_lock_says_the_same(make: Make, tmp_path: Path) -> None:
+    pages = {"torch": "https://download-r2.pytorch.org/whl/cu126/torch-2.9.0-py3-none-any.whl"}
+    pages |= {"one": "https://wheels.example.org/files/one-1.0-py3-none-any.whl"}
+    pages |= {"two": "https://files.example.net/two-1.0-py3-none-any.whl"}
+    sha256, versions = "ab" * 32, {"torch": "2.9.0"}
+    section = make(indexes=("https://wheels.example.org/simple", "pytorch", "pypi"))
+    conda = tuple(each for each in section.artefacts if each.kind == "conda")
+    wheels = tuple(
+        Locked(name=name, version=versions.get(name, "1.0"), kind="wheel", url=url, sha256=sha256)
+        for name, url in pages.items()
+    )
+    path = tmp_path / "pixi.lock"
+    path.write_text(export("both", replace(section, artefacts=(*conda, *wheels)), "pixi-lock").text)
+    ours = yaml.safe_load(path.read_text())
+    _, text = as_rattler_reads(path)
+    theirs = yaml.safe_load(text)
+    assert ours["platforms"] == theirs["platforms"]
+    environment = theirs["environments"]["default"]
+    assert ours["environments"]["default"]["indexes"] == environment["indexes"]
+    assert ours["environments"]["default"]["channels"] == environment["channels"]
+    indexes = {each["name"]: each.get("index") for each in theirs["packages"] if "pypi" in each}
+    page = "https://download.pytorch.org/whl"
+    assert {"torch": page, "one": "https://wheels.example.org/simple", "two": None} == indexes
+    assert ours["environments"]["default"]["indexes"][1:] == ["https://wheels.example.org/simple", page]
+
+
+def test_what_rattler_writes_as_version_7_is_imported(make: Make, conda: tuple[Locked, ...], tmp_path: Path) -> None:
+    path = tmp_path / "pixi.lock"
+    path.write_text(export("both", make(), "pixi-lock-v6").text)
+    _, text = as_rattler_reads(path)
+    assert text.startswith("version: 7\n")
+    spec = import_file(text, "pixi.lock", load_facts(), Path.read_text).spec
+    python = next(each for each in conda if each.name == "python")
+    assert f"=={'.'.join(python.version.split('.')[:2])}.*" == str(spec.python)
+    assert {"jinja2", "sympy"} <= {each.partition(" ")[0].partition(">")[0] for each in (*spec.conda, *spec.wheels)}
 
 
 def test_a_conda_lock_is_read_by_rattler(make: Make, tmp_path: Path) -> None:
@@ -244,5 +300,5 @@ def test_variables_of_an_image_say_what_the_spec_says(make: Make) -> None:
 
 
 def test_yaml_formats_are_yaml(make: Make) -> None:
-    for form in ("environment-yml", "conda-lock", "pixi-lock"):
+    for form in ("environment-yml", "conda-lock", "pixi-lock", "pixi-lock-v6"):
         assert isinstance(yaml.safe_load(export("x", make(), form).text), dict)

@@ -81,6 +81,28 @@ def test_every_version_of_pixis_lock_is_read(imported, version):
     assert (spec.sources, spec.wheels) == ((OLD_CHANNEL,), ("timm>=1.0.3",))
 
 
+def test_of_two_platforms_for_one_subdir_that_with_cuda_is_taken(imported):
+    torch = f"{FORGE}/linux-64/pytorch-2.8.0-{{}}_h1_0.conda"
+    cpu, gpu = torch.format("cpu_mkl_py311"), torch.format("cuda129_mkl_py311")
+    text = f"""\
+version: 7
+platforms:
+- name: linux-64
+- name: with-gpu
+  subdir: linux-64
+  virtual-packages: [__cuda=12.9]
+environments:
+  default:
+    channels: [{{url: {FORGE}/}}]
+    packages:
+      linux-64: [{{conda: {cpu}}}]
+      with-gpu: [{{conda: {gpu}}}]
+packages: [{{conda: {cpu}}}, {{conda: {gpu}}}]
+"""
+    spec = imported(text, "pixi.lock").spec
+    assert (str(spec.torch), str(spec.cuda)) == ("==2.8.0", "==12.9.*")
+
+
 def test_an_environment_that_is_not_there_is_refused(imported):
     with pytest.raises(UsageError, match="no environment `gpu`"):
         imported(pixi_lock(6), "pixi.lock", environment="gpu")

@@ -27,6 +27,7 @@ class Form(StrEnum):
     ENVIRONMENT_YML = "environment-yml"
     CONDA_LOCK = "conda-lock"
     PIXI_LOCK = "pixi-lock"
+    PIXI_LOCK_V6 = "pixi-lock-v6"
     PYLOCK = "pylock"
     REQUIREMENTS = "requirements"
     SBOM = "sbom"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from envforge.errors import UsageError
 from envforge.exports.conda_files import conda_lock, environment_yml, explicit
 from envforge.exports.containers import apptainer, dockerfile
-from envforge.exports.pixi_lock import pixi_lock
+from envforge.exports.pixi_lock import pixi_lock, pixi_lock_v6
 from envforge.exports.sbom import sbom
 from envforge.exports.subject import Exported, bared
 from envforge.exports.wheel_files import pylock, requirements
@@ -18,6 +18,7 @@ FORMATS: dict[str, Callable[[str, Section], Exported]] = {
     "environment-yml": environment_yml,
     "conda-lock": conda_lock,
     "pixi-lock": pixi_lock,
+    "pixi-lock-v6": pixi_lock_v6,
     "pylock": pylock,
     "requirements": requirements,
     "sbom": sbom,

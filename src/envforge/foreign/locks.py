@@ -84,17 +84,24 @@ def _pixi_environment(
     if not platforms:
         raise SpecError(f"environment `{name}` has no packages", (node.where,))
     named = {key: _word(subdirs[key], "subdir") or key if key in subdirs else key for key in platforms}
-    key = next((key for key, subdir in named.items() if subdir == PREFERRED), next(iter(platforms)))
+    alike = sorted((key for key in named if named[key] == PREFERRED), key=lambda key: _cuda_of(subdirs, key) is None)
+    key = next(iter((*alike, *platforms)))
     listed = [(_url(each), each) for each in _items(platforms[key])]
     packages = [_pixi_package(url, each, records.get(url)) for url, each in listed]
     needed = {name for url, _ in listed if url in records for name in _needs(records[url])}
     channels = tuple(_word(each, "url") if each.entries else each.text for each in _items(inner.get("channels")))
     others = [subdir for other, subdir in named.items() if other != key]
     found = _foreign(root, [each for each in packages if each], needed, channels, named[key], others)
-    virtual = _items((subdirs[key].entries or {}).get("virtual-packages")) if key in subdirs else ()
-    cuda = next((each for each in virtual if each.text.startswith("__cuda=")), None)
+    cuda = _cuda_of(subdirs, key)
     machine = Remark(text=cuda.text.partition("=")[2].partition("=")[0], where=place_of(cuda)) if cuda else None
     return replace(found, machine_cuda=machine)
+
+
+def _cuda_of(subdirs: Mapping[str, Node], platform: str) -> Node | None:
+    """Find the CUDA that a platform (version 7) is said to have."""
+    entries = subdirs[platform].entries if platform in subdirs else None
+    virtual = _items((entries or {}).get("virtual-packages"))
+    return next((each for each in virtual if each.text.startswith("__cuda=")), None)
 
 
 def _foreign(
