@@ -198,6 +198,21 @@ def test_a_worker_whose_job_fails_is_gone(job, wanted):
     assert not os.path.exists(f"/proc/{pid}")  # noqa: PTH110
 
 
+def note(path, word, send):
+    with path.open("a") as notes:
+        notes.write(word)
+    return word
+
+
+def test_a_job_that_was_begun_is_done_once_and_its_answer_kept(tmp_path):
+    worker, notes = Worker(lambda: None), tmp_path / "notes"
+    worker.begin(note, notes, "a")
+    assert (True, False) == (worker.can_do(note, notes, "a"), worker.can_do(note, notes, "b"))
+    said = [worker.do(note, notes, word, deadline_s=10) for word in "ab"]
+    worker.end()
+    assert (["a", "b"], "ab") == (said, notes.read_text())
+
+
 def test_a_worker_that_cannot_prepare_says_why():
     worker = Worker(lambda: 1 / 0)
     with pytest.raises(ZeroDivisionError):

@@ -16,7 +16,8 @@ import pytest
 
 from channel.served import Served
 from channel.wheelhouse import Channel
-from envforge.engines.rattler import RattlerEngine, package_cache
+from envforge.engines.caches import package_cache
+from envforge.engines.rattler import RattlerEngine
 from envforge.errors import BadArtefact, DiskFailed, SpecError, Unreachable, Unsatisfiable, UsageError
 from envforge.model import Locked, Plan, Progress
 

@@ -140,6 +140,13 @@ def this_machine() -> Machine:
     return identified(replace(machine, interpreters=find_interpreters(os.environ)))
 
 
+def this_subdir() -> str | None:
+    """Tell the platform of this machine, without asking any driver; None when it cannot be told."""
+    from envforge.detect import assemble, take_readings
+
+    return assemble(take_readings(os.environ, ("platform", "os_release")), "this machine").subdir
+
+
 def identified(machine: Machine) -> Machine:
     """Let facts name the GPUs that no driver told of (a module that does not answer, a card that nouveau holds)."""
     if all(gpu.compute_capability for gpu in machine.gpus or ()):

@@ -105,6 +105,16 @@ def ask_sources(
         return tuple(offer for subdir in subdirs for offer in ask(spec, subdir, offline=offline, timeout_s=timeout_s))
 
 
+def ask_ahead(spec: Spec, subdir: str, *, offline: bool, timeout_s: float | None) -> None:
+    """Have the standing worker ask now what `decide` with ``ask_all`` is going to ask for this platform."""
+    from envforge.engines import inquire
+    from envforge.engines.settings import read_settings
+
+    settings = read_settings()
+    own = with_own_wheels(spec, settings)
+    inquire(own, subdir, settings=settings, offline=offline, timeout_s=timeout_s).begin()
+
+
 @contextmanager
 def _said_if_slow(talk: Talk, step: Progress) -> Iterator[None]:
     """Show that something is going on, once it has taken a second."""

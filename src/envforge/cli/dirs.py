@@ -39,7 +39,7 @@ def find_dirs(environ: Mapping[str, str] = os.environ) -> Dirs:
 
 def find_packages(dirs: Dirs) -> Path:
     """Give the folder of extracted conda packages."""
-    from envforge.engines.rattler import package_cache
+    from envforge.engines.caches import package_cache
 
     return package_cache(dirs.cache, os.environ)
 

@@ -8,12 +8,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from envforge.cli.asking import read_machines, read_spec, this_machine
+from envforge.cli.asking import read_machines, read_spec, this_machine, this_subdir
 from envforge.cli.clock import Clock
+from envforge.cli.deciding import ask_ahead
 from envforge.cli.dirs import Dirs, choose_prefix, find_dirs, find_packages
+from envforge.cli.fitting import lock_path
 from envforge.cli.options import EngineName
 from envforge.cli.overlays import facts_here
 from envforge.cli.talk import Talk
+from envforge.engines.standing import warm_up
 from envforge.facts import Facts
 from envforge.model import Machine, Spec, value
 from envforge.provision import Engines
@@ -69,14 +72,17 @@ def begin(
 ) -> Job:
     """Read everything that is asked for and look at this machine. Raises UsageError, SpecError."""
     catch_signals()
+    locked = lock_path(spec_file).exists()
+    if not locked:
+        warm_up()
     spec = read_spec(spec_file, **sources)
     spec = replace(spec, name=name) if name else spec
     dirs, clock, facts = find_dirs(), Clock(), facts_here()
     where = choose_prefix(dirs, spec.name, prefix)
     if not where.exists():
-        from envforge.engines.standing import warm_up
-
         warm_up()
+    if not (locked or machines or target) and (subdir := this_subdir()):
+        ask_ahead(spec, subdir, offline=offline, timeout_s=timeout_s)
     with clock("detect"):
         here = this_machine()
         wanted = read_machines(machines, spec, target, facts) if machines or target else (here,)

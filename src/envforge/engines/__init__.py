@@ -15,6 +15,7 @@ from envforge.model import Engine
 from envforge.run import copies
 
 if TYPE_CHECKING:
+    from envforge.engines.inquiry import Inquiry
     from envforge.engines.settings import Settings
     from envforge.model import Offer, Spec
 
@@ -33,13 +34,31 @@ def ask(
     In parallel, each within ``timeout_s``; a source that cannot be asked is an offer with an error. ``source`` is the
     name or URL that the user configured, without credentials; the spec's own sources come first.
     """
-    from envforge.engines.asking import DEADLINE_S, ask_sources, questions
+    return inquire(spec, subdir, cache=cache, settings=settings, offline=offline, timeout_s=timeout_s).offers()
+
+
+def inquire(
+    spec: Spec,
+    subdir: str,
+    *,
+    cache: Path | None = None,
+    settings: Settings | None = None,
+    offline: bool = False,
+    timeout_s: float | None = None,
+) -> Inquiry:
+    """Write down what `ask` would ask, so that it can be begun before the answer is needed."""
+    from envforge.engines.caches import Caches
+    from envforge.engines.inquiry import DEADLINE_S, Inquiry, questions
     from envforge.engines.settings import read_settings
 
-    told = settings or read_settings()
-    asked = questions(spec.sources, spec.channels, spec.indexes, spec.find_links, told)
-    deadline_s = DEADLINE_S if timeout_s is None else timeout_s
-    return ask_sources(asked, subdir, told, cache or default_cache(), deadline_s=deadline_s, offline=offline)
+    told, folder = settings or read_settings(), cache or default_cache()
+    return Inquiry(
+        asked=questions(spec.sources, spec.channels, spec.indexes, spec.find_links, told),
+        subdir=subdir,
+        settings=told,
+        caches=Caches(repodata=folder / "repodata", packages=folder / "pkgs", offline=offline),
+        deadline_s=DEADLINE_S if timeout_s is None else timeout_s,
+    )
 
 
 def make_engine(

@@ -1,4 +1,4 @@
-"""What runs in the forked worker: the only place where rattler lives.
+"""What runs in the forked worker: the only place where rattler and asyncio live.
 
 py-rattler 0.28: its threads make an interpreter's exit crash now and then, and its work goes on after a cancel. A
 worker that is killed does neither. Nothing here may be called in the main process.
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from envforge.engines.artefacts import check_local, refuse_remote
+from envforge.engines.caches import Caches
 from envforge.engines.explain import explain, missing_packages
 from envforge.engines.failures import install_failure, unreachable
 from envforge.engines.mapped import lean
@@ -20,24 +21,9 @@ from envforge.engines.network import make_client
 from envforge.engines.places import channel_url, cutoff, without_credentials
 from envforge.engines.watch import Watch
 from envforge.errors import BadArtefact, EnvforgeError, SpecError, Unreachable
-from envforge.model import Emit, Locked, Plan, Progress, value
+from envforge.model import Emit, Locked, Plan, Progress
 
 STEP_S = 0.25
-
-
-@value
-class Caches:
-    """Where repodata and packages are kept; ``shared`` are folders of more packages.
-
-    ``offline``: the network is not used; ``copied``: files are copied, not linked; ``turn``: of the lists of mirrors.
-    """
-
-    repodata: Path
-    packages: Path
-    shared: tuple[Path, ...] = ()
-    offline: bool = False
-    copied: bool = False
-    turn: int = 0
 
 
 def load() -> None:

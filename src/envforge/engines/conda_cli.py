@@ -12,10 +12,10 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from envforge.engines._rattler_worker import broken_limits
 from envforge.engines.artefacts import check_local
 from envforge.engines.cli_output import artefacts_of, cached_records, failure, last_json, needed, untold
 from envforge.engines.failures import unreachable
+from envforge.engines.jobs import broken_limits
 from envforge.engines.places import channel_url, without_credentials
 from envforge.engines.relocate import relocate
 from envforge.engines.surroundings import Tool, environment, overrides
@@ -74,7 +74,7 @@ class CondaCli:
         found = self._solve(plan, plan.specs)
         if not plan.limits:
             return found
-        broken = in_child(lambda _: broken_limits(plan.limits, found), deadline_s=MATCH_DEADLINE_S)
+        broken = in_child(lambda send: broken_limits(plan.limits, found, send), deadline_s=MATCH_DEADLINE_S)
         return self._solve(plan, (*plan.specs, *broken)) if broken else found
 
     def _solve(self, plan: Plan, specs: tuple[str, ...]) -> tuple[Locked, ...]:

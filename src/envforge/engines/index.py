@@ -21,7 +21,6 @@ from packaging.tags import Tag
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 from packaging.version import Version
 
-from envforge.engines.local_page import read_links
 from envforge.engines.places import local_path, without_credentials
 from envforge.engines.settings import Settings
 from envforge.errors import Unreachable
@@ -152,6 +151,8 @@ def _files(page: Any) -> list[File]:
 
 
 def _local_page(path: Path) -> list[File]:
+    from envforge.engines.local_page import read_links
+
     found = ((unquote(urlsplit(url).path.rpartition("/")[2]), url) for url in read_links(path))
     return [File(name=name, url=without_credentials(url)) for name, url in found if name.endswith(".whl")]
 

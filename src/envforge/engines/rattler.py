@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from envforge.engines._rattler_worker import Caches, install_locked, solve_plan
+from envforge.engines.caches import Caches, is_writable, package_caches
 from envforge.engines.failures import unreachable
+from envforge.engines.jobs import count_mirrors, install_locked, solve_plan
 from envforge.engines.link_scripts import run_link_scripts
-from envforge.engines.network import count_mirrors
 from envforge.engines.standing import dismiss, do
 from envforge.errors import DiskFailed, EngineFailed, Unreachable
 from envforge.model import Emit, Locked, Plan
@@ -36,34 +36,6 @@ def _by_turns(work: Callable[[int], _T]) -> _T:
             turns, turn = max(turns, do(count_mirrors)), turn + 1
             if turn >= turns:
                 raise
-
-
-def package_caches(cache: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
-    """Give the folders of extracted packages: those of ``CONDA_PKGS_DIRS``, else ours; the one to write in first.
-
-    That is the first that can be written. Others are only read, as one that a whole site shares; rattler (0.28) can
-    do that only where nobody has a right to write there (``chmod a-w``), so a folder of another kind is left out.
-    """
-    named = [each.strip() for each in environ.get("CONDA_PKGS_DIRS", "").split(",") if each.strip()]
-    folders = [Path(each).expanduser().absolute() for each in named] or [cache / "pkgs"]
-    own = next((each for each in folders if _writable(each)), folders[0])
-    shared = (each for each in folders if each != own and each.is_dir() and (_writable(each) or _is_sealed(each)))
-    return own, *shared
-
-
-def package_cache(cache: Path, environ: Mapping[str, str]) -> Path:
-    """Give the folder of extracted packages in which new ones are put."""
-    return package_caches(cache, environ)[0]
-
-
-def _writable(folder: Path) -> bool:
-    """Say whether a folder, or the nearest one above it that is there, can be written."""
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    return os.access(there, os.W_OK) and not _is_sealed(there)
-
-
-def _is_sealed(folder: Path) -> bool:
-    return folder.stat().st_mode & 0o222 == 0
 
 
 class RattlerEngine:
@@ -136,6 +108,6 @@ class RattlerEngine:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DiskFailed(f"the cache cannot be made: {error.strerror}", (str(folder),)) from error
-        if not _writable(folder):
+        if not is_writable(folder):
             hints = ("choose another one with `ENVFORGE_CACHE_DIR`; `CONDA_PKGS_DIRS=OWN,SHARED` reads from two",)
             raise DiskFailed("the cache cannot be written", (str(folder),), hints)

@@ -23,6 +23,12 @@ def _prepare() -> None:
     load()
 
 
+def begin(job: Callable[..., Any], *args: Any) -> None:
+    """Have the standing worker, if there is one, do now what `do` is going to be called with."""
+    if _STANDING:
+        _STANDING[0].begin(job, *args)
+
+
 def do(
     job: Callable[..., Any], *args: Any, deadline_s: float | None = None, emit: Callable[[Any], None] = lambda _: None
 ) -> Any:
@@ -30,6 +36,8 @@ def do(
 
     ``job`` is a module's function; its last argument sends events. A worker whose job failed stands no more.
     """
+    if _STANDING and not _STANDING[0].can_do(job, *args):
+        dismiss()
     if not _STANDING:
         return in_child(lambda send: job(*args, send), deadline_s=deadline_s, emit=emit)
     try:

@@ -10,9 +10,10 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
-from envforge.engines.index import default_index
+from envforge.engines.jobs import default_index
 from envforge.engines.places import TORCH_INDEX, cutoff, local_path, without_credentials
 from envforge.engines.settings import Settings
+from envforge.engines.standing import do
 from envforge.errors import SpecError
 from envforge.model import Dotted, Plan, value
 from envforge.run import copies
@@ -63,7 +64,7 @@ def choose_indexes(plan: Plan, settings: Settings) -> Indexes:
     last = general.pop() if general else None
     return Indexes(
         torch=torch,
-        ordered=tuple(default_index() if each == PYPI else each for each in general),
+        ordered=tuple(do(default_index) if each == PYPI else each for each in general),
         default=None if last == PYPI else last,
         find_links=tuple(links),
         none=last is None,

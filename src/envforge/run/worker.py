@@ -13,6 +13,7 @@ from typing import IO, Any
 from envforge.run.child import Child, bare
 
 Send = Callable[[Any], None]
+Work = tuple[Callable[..., Any], tuple[Any, ...]]
 
 
 class Worker:
@@ -26,22 +27,35 @@ class Worker:
         jobs_fd, self._jobs_fd = os.pipe()
         ours = self._jobs_fd
         self._child = Child(lambda send: _serve(prepare, jobs_fd, ours, send))
+        self._begun: Work | None = None
         os.close(jobs_fd)
+
+    def begin(self, job: Callable[..., Any], *args: Any) -> None:
+        """Have a job done now whose answer `do`, called with the same, is going to want; one at a time."""
+        if self._begun is None:
+            self._begun = (job, args)
+            self._give(self._begun)
+
+    def can_do(self, job: Callable[..., Any], *args: Any) -> bool:
+        """Say whether nothing else was begun: the answer to that would come first."""
+        return self._begun in (None, (job, args))
 
     def do(
         self, job: Callable[..., Any], *args: Any, deadline_s: float | None = None, emit: Send = lambda event: None
     ) -> Any:
         """Do one job; raises as `in_child` does, and ends the worker then."""
         end = None if deadline_s is None else time.monotonic() + deadline_s
+        begun, self._begun = self._begun, None
         try:
-            self._give((job, args))
+            if not begun:
+                self._give((job, args))
             return self._answer(end, emit)
         except BaseException:
             self.end()
             raise
 
-    def _give(self, job: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
-        blob = pickle.dumps(job)
+    def _give(self, work: Work) -> None:
+        blob = pickle.dumps(work)
         with suppress(BrokenPipeError):
             left = memoryview(struct.pack("<Q", len(blob)) + blob)
             while left:
@@ -78,11 +92,9 @@ def _serve(prepare: Callable[[], object], jobs_fd: int, parents_fd: int, send: S
                 send(("error", bare(error)))
 
 
-def _next(jobs: IO[bytes]) -> tuple[Callable[..., Any], tuple[Any, ...]] | None:
+def _next(jobs: IO[bytes]) -> Work | None:
     head = jobs.read(8)
     if len(head) < 8:
         return None
-    job: tuple[Callable[..., Any], tuple[Any, ...]] = pickle.loads(  # noqa: S301 - from our own parent
-        jobs.read(struct.unpack("<Q", head)[0])
-    )
-    return job
+    work: Work = pickle.loads(jobs.read(struct.unpack("<Q", head)[0]))  # noqa: S301 - from our own parent
+    return work
