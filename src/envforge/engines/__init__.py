@@ -73,18 +73,19 @@ def make_engine(
 
     Raises UsageError for a program that is not there, and for a name that is none.
     """
-    from envforge.engines.conda_cli import CondaCli, find_tool
-    from envforge.engines.rattler import RattlerEngine
-
     here = os.environ if environ is None else environ
     more = {} if timeout_s is None else {"deadline_s": timeout_s}
     if name in ("auto", "rattler"):
+        from envforge.engines.rattler import RattlerEngine
+
         return RattlerEngine(cache, offline=offline, environ=here, **more)
     if name not in ("conda", "mamba", "micromamba"):
         raise UsageError(f"engine `{name}` is not known", (), ("`--engine rattler` is built in",))
     if copies(here):
         hints = ("use `--engine rattler`", "or leave `ENVFORGE_LINK_MODE` out")
         raise UsageError(f"engine `{name}` is not told to copy files, so an environment would share them", (), hints)
+    from envforge.engines.conda_cli import CondaCli, find_tool
+
     tool = cast(Literal["conda", "mamba", "micromamba"], name)
     program = find_tool(tool, here)
     if program is None:
