@@ -6,7 +6,7 @@ import gc
 import sys
 from typing import NoReturn
 
-YOUNG_OBJECTS = 50_000  # what imports make is not garbage: at Python's 700, looking for it takes a tenth of a short run
+YOUNG_OBJECTS = 200_000  # what imports make is no garbage; at Python's 700, looking for it takes a tenth of a short run
 
 
 def main() -> NoReturn:
