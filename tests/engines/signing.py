@@ -9,9 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
+import shutil
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from cryptography import x509
@@ -24,6 +28,7 @@ START = (NOW - timedelta(days=300)).isoformat().replace("+00:00", "Z")
 SCT_LIST = x509.ObjectIdentifier("1.3.6.1.4.1.11129.2.4.2")
 FULCIO_ISSUER = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.8")
 LOG = "log.test"
+SIGNER = "https://github.com/forge/recipes/.github/workflows/build.yaml@refs/heads/main"
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -188,3 +193,22 @@ def _log(url: str, key: ec.EllipticCurvePrivateKey) -> dict[str, Any]:
         "publicKey": {"rawBytes": b64(spki(key)), "keyDetails": details, "validFor": {"start": START}},
         "logId": {"keyId": b64(hashlib.sha256(spki(key)).digest())},
     }
+
+
+def attest_channel(
+    source: Path, copy: Path, sigstore: Sigstore, target: str, signer: str, signs: Callable[[str], bool]
+) -> None:
+    """Copy a channel by links, with attestations (CEP 50) of the packages whose names ``signs`` is true for."""
+    for subdir in ("noarch", "linux-64"):
+        shutil.copytree(source / subdir, copy / subdir, copy_function=os.symlink)
+        index = copy / subdir / "repodata.json"
+        plain = json.loads(index.read_text())
+        for filename, record in plain["packages.conda"].items():
+            if signs(record["name"]):
+                sidecar = sigstore.sidecar(filename, record["sha256"], target, signer)
+                digest = hashlib.sha256(sidecar).hexdigest()
+                (copy / subdir / f"{filename}.sigs.{digest}").write_bytes(sidecar)
+                record["attestations_sha256"] = digest
+        for old in (copy / subdir).glob("repodata*"):
+            old.unlink()
+        index.write_text(json.dumps(plain))

@@ -16,7 +16,7 @@ from envforge.cli.footing import Footing, find_footing
 from envforge.cli.job import Job, make_engines
 from envforge.cli.locking import Made
 from envforge.errors import DiskFailed, Stale, UsageError
-from envforge.model import value
+from envforge.model import Locked, value
 from envforge.provision import Engines, write_whole
 
 if TYPE_CHECKING:
@@ -56,6 +56,13 @@ class PackedJob(Job):
         return Engines(
             conda=PackedConda(inner.conda, self.pack, folder), wheels=PackedWheels(inner.wheels, self.pack, folder)
         )
+
+    def lay_attestations(self, artefacts: tuple[Locked, ...], folder: Path) -> None:
+        """Take the attestations out of the pack."""
+        from envforge.exports.unpack import read_object
+
+        for sha256 in {each.attestations_sha256 for each in artefacts} & set(self.pack.objects):
+            (folder / str(sha256)).write_text(read_object(self.pack.path, self.pack.objects, str(sha256)), "utf-8")
 
 
 @value

@@ -18,7 +18,7 @@ from envforge.cli.overlays import facts_here
 from envforge.cli.talk import Talk
 from envforge.engines.standing import warm_up
 from envforge.facts import Facts
-from envforge.model import Machine, Spec, value
+from envforge.model import Locked, Machine, Spec, value
 from envforge.provision import Engines
 
 
@@ -54,6 +54,9 @@ class Job:
     def packages(self) -> Path:
         """The folder of extracted conda packages."""
         return find_packages(self.dirs)
+
+    def lay_attestations(self, artefacts: tuple[Locked, ...], folder: Path) -> None:
+        """Put attestations that came along with the packages into a folder, by their sha256; here none do."""
 
 
 def begin(

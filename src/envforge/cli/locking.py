@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from envforge.cli.attesting import hold_against_publishers
 from envforge.cli.deciding import Decision, decide
 from envforge.cli.fitting import find_lock, lock_path
 from envforge.cli.job import Job
@@ -106,7 +107,7 @@ def _section(job: Job, target: str, decision: Decision, candidate: Candidate, em
     machine = with_pythons(least(decision.machines), job.here)
     plan = make_plan(decision.spec, candidate, machine, job.facts, decision.offers)
     conda = _allow_scripts(job, job.engines.conda.lock(plan, emit) if plan.specs else ())
-    _hold_against_publishers(job, conda)
+    hold_against_publishers(job, conda)
     wheels = job.engines.wheels.lock(plan, conda, emit) if plan.requirements else ()
     if refused := check_artefacts((*conda, *wheels), candidate, machine, job.facts):
         places = tuple(place for reason in refused for place in reason.where)
@@ -121,15 +122,6 @@ def _section(job: Job, target: str, decision: Decision, candidate: Candidate, em
         interpreter=plan.interpreter,
         variables=plan.variables,
     )
-
-
-def _hold_against_publishers(job: Job, conda: tuple[Locked, ...]) -> None:
-    """Verify attestations as the spec wants it; what is only to be warned of is said."""
-    if job.spec.attestations.conda != "off":
-        from envforge.engines.attestations import verify_attestations
-
-        for wrong in verify_attestations(conda, job.spec.attestations, offline=job.offline):
-            job.talk.warn(f"not attested: {wrong}")
 
 
 def _allow_scripts(job: Job, conda: tuple[Locked, ...]) -> tuple[Locked, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from envforge.cli.attesting import hold_against_publishers
 from envforge.cli.fitting import unserved
 from envforge.cli.footing import Footing
 from envforge.cli.job import Job
@@ -61,6 +62,8 @@ def _one(job: Job, footing: Footing) -> Done:
     before = read_environment(job.prefix)
     with job.clock("provision"):
         stood = standing(job.prefix, footing.section)
+        if not stood or job.spec.attestations.conda == "require":
+            hold_against_publishers(job, footing.section.artefacts)
         room = None if stood else measure_room(footing.section, Place.at(job.prefix), job.packages)
         environment = stood or _replace(job, footing, before)
         _register(job, environment)

@@ -27,7 +27,7 @@ from envforge.exports.logins import with_login
 from envforge.exports.pack import pythons_needed, write_pack
 from envforge.exports.subject import bared
 from envforge.lock import write_lock
-from envforge.model import Lock, value
+from envforge.model import Lock, Locked, Spec, value
 from envforge.report.page import Page, item, prose
 from envforge.run import in_child
 
@@ -90,14 +90,26 @@ def pack_up(
 ) -> Packed:
     """Write a pack of a spec that is locked, one target or all. Raises UsageError, Unreachable, BadArtefact."""
     lock, dirs = _chosen(lock_of(spec_file), target, lock_path(spec_file)), find_dirs()
-    name, text = _spec_in_pack(talk, spec_file)
-    clean = replace(lock, sections=tuple(bared(name, each) for each in lock.sections))
+    spec, text = _spec_in_pack(talk, spec_file)
+    clean = replace(lock, sections=tuple(bared(spec.name, each) for each in lock.sections))
+    artefacts = [artefact for section in lock.sections for artefact in section.artefacts]
+    sidecars = _attestations(artefacts, spec)
     with talk.watching() as emit:
-        artefacts = [artefact for section in lock.sections for artefact in section.artefacts]
         opener, places = _opener(TIMEOUT_S if timeout_s is None else timeout_s), _places(dirs)
-        files = in_child(lambda send: gather(artefacts, places, opener, send, offline=offline), emit=emit)
-    size_bytes = write_pack(output, name, text, write_lock(clean), clean, files)
-    return Packed(path=output, lock=clean, count=len(files), size_bytes=size_bytes)
+        wanted = (*artefacts, *sidecars)
+        files = in_child(lambda send: gather(wanted, places, opener, send, offline=offline), emit=emit)
+    size_bytes = write_pack(output, spec.name, text, write_lock(clean), clean, files)
+    count = len({each.sha256 for each in artefacts})
+    return Packed(path=output, lock=clean, count=count, size_bytes=size_bytes)
+
+
+def _attestations(artefacts: list[Locked], spec: Spec) -> tuple[Locked, ...]:
+    """Name the attestations that the target will ask for, since it verifies as the spec wants it."""
+    if spec.attestations.conda == "off":
+        return ()
+    from envforge.engines.attestations import sidecar_of
+
+    return tuple(filter(None, map(sidecar_of, artefacts)))
 
 
 def _spec_file(path: Path) -> Path:
@@ -119,8 +131,8 @@ def _chosen(lock: Lock, target: str | None, path: Path) -> Lock:
     return replace(lock, sections=sections)
 
 
-def _spec_in_pack(talk: Talk, path: Path) -> tuple[str, str]:
-    """Give the spec's name, and its text without credentials."""
+def _spec_in_pack(talk: Talk, path: Path) -> tuple[Spec, str]:
+    """Give the spec, and its text without credentials."""
     from envforge.spec import parse_spec
 
     text = read_text(path, "spec")
@@ -131,7 +143,7 @@ def _spec_in_pack(talk: Talk, path: Path) -> tuple[str, str]:
     for each in spec.targets:
         if each.path is not None:
             talk.warn(f"target `{each.name}` is told by a file that is not in the pack: `{each.path}`")
-    return spec.name, clean
+    return spec, clean
 
 
 def _places(dirs: Dirs) -> Places:

@@ -118,7 +118,7 @@ def read_object(path: Path, objects: Mapping[str, tuple[int, int]], sha256: str)
         raise BadArtefact("the pack lacks its spec or its lock", (str(path),))
     text = _text(path, objects[sha256])
     if hashlib.sha256(text.encode()).hexdigest() != sha256:
-        raise BadArtefact("the pack's spec or lock is not what its table says", (str(path),))
+        raise BadArtefact("the pack's spec or lock, or an attestation, is not what its table says", (str(path),))
     return text
 
 

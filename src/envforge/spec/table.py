@@ -152,7 +152,7 @@ SPEC = Table(
         Key(
             name="attestations",
             shape=ATTESTATIONS,
-            says="Whose sigstore attestations conda packages must have before they are locked (CEP 27, CEP 50).",
+            says="Whose sigstore attestations conda packages must have to be locked or installed (CEP 27, CEP 50).",
         ),
         Key(name="needs", shape=NEEDS, says="Hardware floor.", elsewhere=("system-requirements",)),
         Key(
