@@ -12,6 +12,7 @@ import pytest
 
 import envforge
 from envforge import errors, model, verbs
+from patience import bare_start_s
 
 HERE = Path(__file__).parent
 NOUNS = [name for home in (model, errors) for name in home.__all__ if name[0].isupper()]
@@ -38,12 +39,15 @@ def test_verbs_start_no_heavy_library():
 
 
 def test_the_version_is_told_in_a_tenth_of_a_second():
-    def once():
+    """Or, where Python itself is slow to start, in five of its starts."""
+
+    def once_s():
         began = time.monotonic()
         subprocess.run([sys.executable, "-m", "envforge", "--version"], capture_output=True, check=True)
         return time.monotonic() - began
 
-    assert min(once() for _ in range(10)) < 0.1
+    starts = [(bare_start_s(), once_s()) for _ in range(10)]
+    assert min(told_s for _, told_s in starts) < max(0.1, 5 * min(bare_s for bare_s, _ in starts))
 
 
 def test_every_noun_can_be_had_from_the_top():

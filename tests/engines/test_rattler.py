@@ -20,6 +20,7 @@ from envforge.engines.caches import package_cache
 from envforge.engines.rattler import RattlerEngine
 from envforge.errors import BadArtefact, DiskFailed, SpecError, Unreachable, Unsatisfiable, UsageError
 from envforge.model import Locked, Plan, Progress
+from patience import in_time
 
 MakePlan = Callable[..., Plan]
 Serve = Callable[[Path], Served]
@@ -139,10 +140,9 @@ def test_a_channel_that_hangs_ends_within_the_deadline(
 ) -> None:
     served = http_server(channel.path)
     served.misbehave("noarch", "hang")
-    engine, began = RattlerEngine(tmp_path, deadline_s=1, environ={}), time.monotonic()
-    with pytest.raises(Unreachable, match="no answer within 1 s"):
+    engine = RattlerEngine(tmp_path, deadline_s=1, environ={})
+    with in_time(4), pytest.raises(Unreachable, match="no answer within 1 s"):
         engine.lock(make_plan("mpmath", channels=(channel.url, served.url)), ignore)
-    assert time.monotonic() - began < 4
 
 
 @pytest.fixture
@@ -199,7 +199,7 @@ def test_a_server_that_lies_is_found_out(
     served = http_server(channel.path)
     served.misbehave("mpmath", how)  # type: ignore[arg-type]
     remote = tuple(replace(each, url=each.url.replace(channel.url, served.url)) for each in small)
-    engine = RattlerEngine(tmp_path / "cache", deadline_s=2, environ={})
+    engine = RattlerEngine(tmp_path / "cache", deadline_s=2 if how == "hang" else 60, environ={})
     with pytest.raises(error, match="mpmath"):
         engine.install(remote, tmp_path / "stage", tmp_path / "env", ignore)
 

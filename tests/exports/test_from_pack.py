@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,6 +26,7 @@ from envforge.lock import write_lock
 from envforge.model import Lock
 from envforge.provision import Engines, drift, provision
 from envforge.spec import parse_spec, spec_digest
+from patience import comes
 
 NOWHERE = dict.fromkeys(("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy"), "http://127.0.0.1:9")
 WHEEL = "setuptools"
@@ -189,7 +189,7 @@ def test_an_interrupted_pack_ends_at_once_and_goes_on_the_next_time(sign, here, 
     tar, env = tmp_path / "demo.tar", {**os.environ, **here.variables}
     words = [sys.executable, "-m", "envforge", "pack", spec, "-o", tar, "--no-progress"]
     working = subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL)
-    wait_until(lambda: len(list((here.cache / "downloads").glob("*"))) >= 8 and asked(served, "numpy"))
+    assert comes(lambda: len(list((here.cache / "downloads").glob("*"))) >= 8 and asked(served, "numpy"))
     working.send_signal(sign)
     assert (-9 if sign == signal.SIGKILL else 130) == working.wait(5)
     assert [] == [path.name for path in tmp_path.iterdir() if "demo.tar" in path.name]
@@ -202,10 +202,3 @@ def test_an_interrupted_pack_ends_at_once_and_goes_on_the_next_time(sign, here, 
 
 def asked(served, name):
     return any(f"/{name}-" in each and each.endswith(".conda") for each in served.requests)
-
-
-def wait_until(holds, within_s=20):
-    end = time.monotonic() + within_s
-    while not holds():
-        assert time.monotonic() < end, "it never came so far"
-        time.sleep(0.02)

@@ -8,7 +8,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from cli.calling import envelope
 from cli.calling import envforge as call
 from cli.fleet.recorded import keep_detected, recording
 from cli.making import Home
+from patience import comes, within, written
 
 pytest.importorskip("distributed")
 
@@ -103,7 +103,18 @@ def test_nodes_that_nothing_serves_are_told_and_the_others_get_their_pack(home, 
 
 
 def test_a_node_that_does_not_come_is_lost_and_the_others_are_told(home):
-    done = fleet(home, "detect", "--local", 1, "--expect", "local-[1-2]", "--deadline", 8, "--report", home.root / "r")
+    done = fleet(
+        home,
+        "detect",
+        "--local",
+        1,
+        "--expect",
+        "local-[1-2]",
+        "--deadline",
+        int(within(8)),
+        "--report",
+        home.root / "r",
+    )
     assert 3 == done.returncode
     assert "1 of 2 nodes ok  1 lost" in done.stdout
     assert "lost: no worker came for it" in done.stdout
@@ -154,23 +165,19 @@ def test_ctrl_c_ends_the_workers_and_says_nothing_of_theirs(home):
     words = ("fleet", "detect", "--local", "2", "--expect", "local-[1-3]", "--no-progress", "--report", home.root / "r")
     argv = [sys.executable, "-m", "envforge", *map(str, words)]
     asker = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    until = time.monotonic() + 60
-    while len(list((home.root / "r").glob("detect/*.json"))) < 2 and time.monotonic() < until:
-        time.sleep(0.1)
+    assert comes(lambda: len(list((home.root / "r").glob("detect/*.json"))) == 2)
     os.killpg(asker.pid, signal.SIGINT)
-    _, said = asker.communicate(timeout=30)
+    _, said = asker.communicate(timeout=120)
     assert (130, "error: interrupted\n") == (asker.returncode, said)
-    assert ends(asker.pid)
+    assert comes(lambda: is_gone(asker.pid))
 
 
-def ends(group: int) -> bool:
-    """Wait a moment for a group's last process to go."""
-    for _ in range(100):
-        try:
-            os.killpg(group, 0)
-        except ProcessLookupError:
-            return True
-        time.sleep(0.1)
+def is_gone(group: int) -> bool:
+    """Say whether a group's last process has gone."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return True
     return False
 
 
@@ -192,8 +199,7 @@ def cluster(folder: Path, *worker_flags: str) -> Iterator[str]:
         for module, *flags in starts
     ]
     try:
-        while not told.exists() or not told.read_text():
-            time.sleep(0.1)
+        assert comes(lambda: written(told))
         yield json.loads(told.read_text())["address"]
     finally:
         for each in reversed(running):
