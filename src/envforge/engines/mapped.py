@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-EVERY_S = 0.004
+EVERY_S = 0.002
 LEAST_BYTES = 8 << 20
 MAPS = Path("/proc/self/maps")
 GiveBack = Callable[[int, int, int], int]
