@@ -177,6 +177,15 @@ def test_an_unknown_package_is_named(home, channel):
     assert [] == home.left()
 
 
+def test_what_is_worth_knowing_of_a_new_choice_is_said_once(home, channel):
+    spec = home.spec(channel.url, sources=[channel.url, "http://127.0.0.1:9/channel"])
+    locked = call("lock", spec, "--no-progress", **home.variables, COLUMNS="300").stdout
+    assert "warning: `http://127.0.0.1:9/channel` could not be asked" in locked
+    assert "warning:" not in home.create(spec, COLUMNS="300").stdout
+    spec.write_text(spec.read_text() + "gpu: preferred\n")
+    assert "warning: `http://127.0.0.1:9/channel` could not be asked" in home.create(spec, COLUMNS="300").stdout
+
+
 def test_a_spec_whose_every_source_is_silent_is_no_conflict(home):
     silent = "http://127.0.0.1:9/channel"
     document = envelope(home.create(home.spec(silent), "--json"))

@@ -20,6 +20,7 @@ from envforge.cli.common import (
     Indexes,
     Locked,
     Machines,
+    MaybeSpecFile,
     Name,
     NoVerify,
     Offline,
@@ -32,7 +33,7 @@ from envforge.cli.common import (
 )
 from envforge.cli.fitting import lock_path
 from envforge.cli.footing import Footing
-from envforge.cli.from_pack import FromPack, MaybeSpecFile, given
+from envforge.cli.from_pack import FromPack, given
 from envforge.cli.job import Job, begin
 from envforge.cli.locking import Made
 from envforge.cli.making import Done, make
@@ -179,6 +180,7 @@ def _answer(job: Job, done: Done) -> Answer:
             inside=job.prefix.parent == job.dirs.envs,
             program=program_name(),
             tries=tuple((candidate_text(each.candidate), str(each)) for each in done.tries if each.failed),
+            warnings=footing.choice.warnings,
         ),
         exit=EXITS[report.verdict] if report else 0,
         errors=complaints(report, _advice(job, done)) if report else (),

@@ -29,7 +29,7 @@ from envforge.errors import Stale
 from envforge.lock import write_lock
 from envforge.model import Lock, Machine
 from envforge.report.page import Line, Page, join, prose
-from envforge.report.plan import candidate_text, plan_page
+from envforge.report.plan import candidate_text, plan_page, warnings_page
 from envforge.report.shapes import plan_shape
 
 
@@ -129,7 +129,8 @@ def _write(job: Job, made: tuple[Made, ...], *, dry_run: bool) -> Answer:
 
     def page() -> Page:
         head = prose(f"{did} `{lock_path(job.spec_file)}`")
-        return (head, *(_line(each) for each in made))
+        warned = dict.fromkeys(warning for each in made for warning in each.decision.outcome.warnings)
+        return join((head, *(_line(each) for each in made)), warnings_page(warned, verbose=job.talk.verbose > 0))
 
     return Answer(data=_shape(job, made, changed=changed), page=page)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from shlex import quote
 
-from envforge.model import Environment, SmokeReport
+from envforge.model import Environment, SmokeReport, Warned
 from envforge.report.page import Line, Page, command, item, join, prose, row, title
-from envforge.report.plan import candidate_text
+from envforge.report.plan import candidate_text, warnings_page
 from envforge.report.verify import VERDICTS
 
 LABELS = 8
@@ -21,11 +21,12 @@ def created_page(
     inside: bool,
     program: str = "envforge",
     tries: tuple[tuple[str, str], ...] = (),
+    warnings: tuple[Warned, ...] = (),
 ) -> Page:
     """Say what stands where, whether it is proven, and how to be in it.
 
     ``inside``: it stands among the environments that are found by name. ``program`` is what starts envforge.
-    ``tries`` are the candidates whose checks failed, and why.
+    ``tries`` are the candidates whose checks failed, and why; ``warnings`` those of a choice that was just made.
     """
     report = environment.verified
     style, words = VERDICTS[report.verdict] if report else ("warn", "not checked on this machine")
@@ -40,7 +41,8 @@ def created_page(
     )
     failed = [line for what, why in tries for line in (item(what, mark="✗", style="bad"), prose(why, indent=4))]
     use = (title("Use it"), *(command(line) for line in uses(environment, inside=inside, program=program)))
-    return join((head, *rows), (title("Failed here"), *failed) if tries else (), use if _serves(report) else ())
+    failures = (title("Failed here"), *failed) if tries else ()
+    return join((head, *rows), failures, warnings_page(warnings), use if _serves(report) else ())
 
 
 def _serves(report: SmokeReport | None) -> bool:

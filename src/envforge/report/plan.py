@@ -43,7 +43,7 @@ def outcome_pages(outcome: Choice | Conflict, *, verbose: bool = False, sizes: I
     else:
         yield from _conflict(outcome, verbose)
     said = {each.reason.text for each in outcome.ranges}
-    yield tuple(line for each in outcome.warnings if each.text not in said for line in _warning(each, verbose))
+    yield warnings_page((each for each in outcome.warnings if each.text not in said), verbose=verbose)
 
 
 def why_not_page(spec: str, machines: Sequence[Machine], missed: Sequence[Rejected], *, verbose: bool = False) -> Page:
@@ -164,6 +164,11 @@ def _ways(ways: Sequence[WayOut], verbose: bool) -> Iterator[Line]:
         yield Line(label=(("strong", f"{number}."),), body=spans(way.hint), width=3, indent=2)
         yield Line(label=(("quiet", "→"),), body=(("good", candidate_text(way.gets)),), width=2, indent=5)
         yield from _given_up(way, verbose)
+
+
+def warnings_page(warnings: Iterable[Warned], *, verbose: bool = False) -> Page:
+    """Say what is true and worth knowing before going on."""
+    return tuple(line for each in warnings for line in _warning(each, verbose))
 
 
 def _warning(warned: Warned, verbose: bool) -> Iterator[Line]:
