@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from envforge.cli.completing import spec_files
 from envforge.cli.dirs import Dirs, find_dirs
 from envforge.cli.fitting import lock_path
 from envforge.cli.footing import Footing, find_footing
@@ -25,18 +24,6 @@ if TYPE_CHECKING:
 FromPack = Annotated[
     Path | None,
     typer.Option("--from", envvar="ENVFORGE_FROM", metavar="PACK", help="Use what `envforge pack` wrote, no network."),
-]
-
-
-MaybeSpecFile = Annotated[
-    Path | None,
-    typer.Argument(
-        metavar="SPEC",
-        envvar="ENVFORGE_SPEC",
-        help="The spec, a YAML file.",
-        show_default=False,
-        autocompletion=spec_files,
-    ),
 ]
 
 

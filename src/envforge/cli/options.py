@@ -29,28 +29,18 @@ class EngineName(StrEnum):
     CONDA = "conda"
 
 
-SpecFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="SPEC",
-        envvar="ENVFORGE_SPEC",
-        help="The spec, a YAML file.",
-        show_default=False,
-        autocompletion=spec_files,
-    ),
-]
+SPEC = typer.Argument(
+    metavar="SPEC",
+    envvar="ENVFORGE_SPEC",
+    help="The spec, a YAML file.",
+    show_default=False,
+    autocompletion=spec_files,
+)
+SpecFile = Annotated[Path, SPEC]
+MaybeSpecFile = Annotated[Path | None, SPEC]
 SpecFiles = Annotated[
     list[Path],
     typer.Argument(metavar="SPEC...", help="Specs, YAML files.", show_default=False, autocompletion=spec_files),
-]
-EnvironmentName = Annotated[
-    str,
-    typer.Argument(
-        metavar="ENV",
-        envvar="ENVFORGE_ENV",
-        help="An environment's name, or the path of its prefix.",
-        autocompletion=environment_names,
-    ),
 ]
 MaybeEnvironment = Annotated[
     str | None,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, Literal, Protocol
 
+from envforge.report.live import HEARTBEAT_S, beating, can_live, write_line
 from envforge.report.text import console
 
-HEARTBEAT_S = 30.0
 REFRESHES_PER_S = 4
 MOST_ROWS = 12
 STYLES = {"ok": "green", "running": "cyan", "waiting": "dim", "lost": "yellow", "late": "yellow"}
@@ -41,7 +40,7 @@ def watch_fleet(
 ) -> Iterator[Tell]:
     """Show what is told of these nodes; a live table is cleared at the end."""
     board = Board(step, nodes)
-    if not (stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI")):
+    if not can_live(stream, environ):
         with _plain(stream, board, beat_s) as tell:
             yield tell
         return
@@ -58,29 +57,14 @@ def watch_fleet(
 
 @contextmanager
 def _plain(stream: IO[str], board: Board, beat_s: float) -> Iterator[Tell]:
-    over = threading.Event()
-
-    def write(text: str) -> None:
-        stream.write(f"{text}\n")
-        stream.flush()
-
-    def beat() -> None:
-        while not over.wait(beat_s):
-            write(board.line())
-
     def tell(node: str, state: str, outcome: Told | None) -> None:
         board.tell(node, state, outcome)
         if outcome and state != "ok":
-            write(f"{node}: {state}" + (f", {outcome.why}" if outcome.why else ""))
+            write_line(stream, f"{node}: {state}" + (f", {outcome.why}" if outcome.why else ""))
 
-    write(board.line())
-    heart = threading.Thread(target=beat, name="fleet", daemon=True)
-    heart.start()
-    try:
+    write_line(stream, board.line())
+    with beating(lambda: write_line(stream, board.line()), beat_s):
         yield tell
-    finally:
-        over.set()
-        heart.join()
 
 
 class Board:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import IO, Any, Literal
 
 from envforge.model import Emit, Progress
+from envforge.report.live import HEARTBEAT_S, beating, can_live, write_line
 from envforge.report.text import console
 
 WORDS = {
@@ -20,7 +20,6 @@ WORDS = {
     "unpack": "unpacking",
     "verify": "checking",
 }
-HEARTBEAT_S = 30.0
 REFRESHES_PER_S = 5
 
 
@@ -32,9 +31,8 @@ def watch(
     *,
     beat_s: float = HEARTBEAT_S,
 ) -> Iterator[Emit]:
-    """Show what is emitted. Live only on a terminal that can (not ``TERM=dumb``, not in CI); cleared at the end."""
-    live = stream.isatty() and environ.get("TERM") != "dumb" and not environ.get("CI")
-    with _live(stream, when, environ) if live else _plain(stream, beat_s) as emit:
+    """Show what is emitted. Live only on a terminal that can; cleared at the end."""
+    with _live(stream, when, environ) if can_live(stream, environ) else _plain(stream, beat_s) as emit:
         yield emit
 
 
@@ -72,30 +70,20 @@ def _live(stream: IO[str], when: Literal["auto", "always", "never"], environ: Ma
 @contextmanager
 def _plain(stream: IO[str], beat_s: float) -> Iterator[Emit]:
     """Write a line at the start of each phase, and one per beat even while nothing is emitted."""
-    gauge, over = Gauge(time.monotonic), threading.Event()
-
-    def write() -> None:
-        stream.write(f"{gauge.line()}\n")
-        stream.flush()
+    gauge = Gauge(time.monotonic)
 
     def beat() -> None:
-        while not over.wait(beat_s):
-            if gauge.step:
-                write()
+        if gauge.step:
+            write_line(stream, gauge.line())
 
     def emit(step: Progress) -> None:
         begins = gauge.step is None or gauge.step.phase != step.phase
         gauge.note(step)
         if begins:
-            write()
+            write_line(stream, gauge.line())
 
-    heart = threading.Thread(target=beat, name="progress", daemon=True)
-    heart.start()
-    try:
+    with beating(beat, beat_s):
         yield emit
-    finally:
-        over.set()
-        heart.join()
 
 
 class Gauge:

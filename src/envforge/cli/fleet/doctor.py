@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any
-
-import typer
+from typing import Any
 
 from envforge.cli.fleet.asking import document, open_fleet
 from envforge.cli.fleet.shapes import answer_of
-from envforge.cli.fleet.way import Way, fleet_command
+from envforge.cli.fleet.way import MaybeNodeEnvironment, Way, fleet_command
 from envforge.cli.talk import Answer, Talk
 from envforge.fleet import Outcome
 from envforge.fleet.nodeset import fold
 
 ORDER = ("blocker", "degraded", "advisory", "info")
-
-MaybeNodeEnvironment = Annotated[
-    str | None,
-    typer.Argument(
-        metavar="ENV",
-        envvar="ENVFORGE_ENV",
-        help="The environment on each node, a name or a prefix; `{node}` is its name.",
-    ),
-]
 
 
 @fleet_command(

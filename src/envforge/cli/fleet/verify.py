@@ -2,25 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from envforge.cli.fleet.asking import open_fleet
 from envforge.cli.fleet.judging import Quarantine, judged
 from envforge.cli.fleet.shapes import answer_of
-from envforge.cli.fleet.way import Way, fleet_command
+from envforge.cli.fleet.way import NodeEnvironment, Way, fleet_command
 from envforge.cli.talk import Answer, Talk
 from envforge.cli.verify import Checks
-
-NodeEnvironment = Annotated[
-    str,
-    typer.Argument(
-        metavar="ENV",
-        envvar="ENVFORGE_ENV",
-        help="The environment on each node, a name or a prefix; `{node}` is its name.",
-    ),
-]
 
 
 @fleet_command(

@@ -96,6 +96,13 @@ Report = Annotated[
     ),
 ]
 Again = Annotated[bool, typer.Option("--again", envvar="ENVFORGE_AGAIN", help="Ask the nodes that answered, too.")]
+NODE_ENVIRONMENT = typer.Argument(
+    metavar="ENV",
+    envvar="ENVFORGE_ENV",
+    help="The environment on each node, a name or a prefix; `{node}` is its name.",
+)
+NodeEnvironment = Annotated[str, NODE_ENVIRONMENT]
+MaybeNodeEnvironment = Annotated[str | None, NODE_ENVIRONMENT]
 
 
 @value
