@@ -16,7 +16,7 @@ from typing import Literal
 
 from envforge.model import Emit, Environment, Progress, value
 from envforge.provision.damage import Damage, Flaw
-from envforge.provision.disk import delete_tree
+from envforge.provision.disk import delete_tree, renamed
 from envforge.provision.installed import Expected, archive_sha256, cache_entries, cached_files, installed_files
 
 AT_ONCE = min(8, os.cpu_count() or 1)
@@ -116,5 +116,4 @@ def delete_entry(entry: Path) -> None:
     """Delete an extracted conda package from its cache: out of sight in one step, as others may be linking from it."""
     aside = entry.with_name(f".{entry.name}.damaged-{os.getpid()}")
     with suppress(FileNotFoundError):
-        entry.rename(aside)
-        delete_tree(aside)
+        delete_tree(aside if renamed(entry, aside) else entry)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import errno
 import os
 import shutil
 import signal
@@ -43,6 +44,25 @@ def exchange(one: Path, other: Path) -> bool:
     if not hasattr(libc, "renameat2"):
         return False
     return bool(libc.renameat2(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0)
+
+
+def renamed(source: Path, target: Path) -> bool:
+    """Give a folder another name; False where the file system cannot: one that lies in a lower layer of an overlay."""
+    try:
+        source.rename(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        return False
+    return True
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a folder so that its copy is there whole or not at all, also after a power cut."""
+    draft = target.with_name("draft")
+    shutil.copytree(source, draft, symlinks=True)
+    os.sync()
+    draft.rename(target)
 
 
 @contextmanager

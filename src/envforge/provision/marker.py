@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from envforge.model import Environment, Section, SmokeReport, value
-from envforge.provision.disk import sync_folder, write_whole
+from envforge.provision.disk import delete_tree, sync_folder, write_whole
 from envforge.wire import from_plain, to_json
 
 MARKER = Path("conda-meta/envforge.json")
@@ -72,6 +72,18 @@ def read_marker(folder: Path) -> Marker | None:
 def is_ours(folder: Path) -> bool:
     """Say whether a marker of ours lies in this folder, whole or not: then it is ours to replace or remove."""
     return os.path.lexists(folder / MARKER)
+
+
+def delete_environment(prefix: Path) -> None:
+    """Delete an environment where it stands: its programs first, so that it is whole no more, its marker last."""
+    names = sorted(prefix.iterdir(), key=lambda each: (each.name != "bin", each.name == MARKER.parent.name))
+    records = [each for each in (prefix / MARKER.parent).glob("*") if each.name != MARKER.name]
+    for path in (*names[:-1], *records) if is_ours(prefix) else names:
+        if path.is_dir() and not path.is_symlink():
+            delete_tree(path)
+        else:
+            path.unlink(missing_ok=True)
+    delete_tree(prefix)
 
 
 def read_environment(prefix: Path) -> Environment | None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from envforge.errors import Busy, UsageError
 from envforge.model import Emit, Environment
 from envforge.provision.claim import claim
-from envforge.provision.disk import delete_tree, disk_error, exchange, shielded
-from envforge.provision.marker import is_ours, read_environment, read_marker
+from envforge.provision.disk import copy_whole, delete_tree, disk_error, exchange, renamed, shielded
+from envforge.provision.marker import delete_environment, is_ours, read_environment, read_marker
 from envforge.provision.place import Place, places_in
 from envforge.provision.registry import forget
-from envforge.provision.stage import now, staged, sweep
+from envforge.provision.stage import now, staged, swap, sweep
 
 
 def remove(prefix: Path, *, registry: Path, emit: Emit, timeout_s: float | None = None) -> None:
@@ -36,10 +36,9 @@ def remove(prefix: Path, *, registry: Path, emit: Emit, timeout_s: float | None 
 def _remove(place: Place) -> None:
     marker = read_marker(place.prefix)
     with staged(place, marker.created if marker else now()) as stage, shielded():
-        if os.path.lexists(place.previous):
-            place.previous.rename(stage.with_name("gone"))
-        if os.path.lexists(place.prefix):
-            place.prefix.rename(stage)
+        for each, aside in ((place.previous, stage.with_name("gone")), (place.prefix, stage)):
+            if os.path.lexists(each) and not renamed(each, aside):
+                delete_environment(each)
 
 
 def rollback(prefix: Path, *, emit: Emit, timeout_s: float | None = None) -> Environment:
@@ -51,7 +50,7 @@ def rollback(prefix: Path, *, emit: Emit, timeout_s: float | None = None) -> Env
             marker = read_marker(place.previous)
             if marker is None or not is_ours(place.prefix):
                 raise UsageError("there is no previous generation", (str(place.prefix),))
-            _exchange(place)
+            _exchange(place, marker.created)
     except OSError as error:
         raise disk_error(error, place.prefix) from error
     back = read_environment(place.prefix)
@@ -60,14 +59,25 @@ def rollback(prefix: Path, *, emit: Emit, timeout_s: float | None = None) -> Env
     return back
 
 
-def _exchange(place: Place) -> None:
-    with staged(place, now()) as stage, shielded():
-        if exchange(place.previous, place.prefix):
-            return
-        old = stage.with_name("old")
-        place.prefix.rename(old)
-        place.previous.rename(place.prefix)
-        old.rename(place.previous)
+def _exchange(place: Place, created: str) -> None:
+    """Swap the two generations; where neither can be renamed, a copy of the previous one is put in."""
+    with staged(place, created) as stage:
+        with shielded():
+            if exchange(place.previous, place.prefix) or _by_turns(place, stage.with_name("old")):
+                return
+        copy_whole(place.previous, stage)
+        swap(stage, place)
+
+
+def _by_turns(place: Place, old: Path) -> bool:
+    """Swap by three renames; False, and nothing done, where one is refused."""
+    if not renamed(place.prefix, old):
+        return False
+    if not renamed(place.previous, place.prefix):
+        old.rename(place.prefix)
+        return False
+    old.rename(place.previous)
+    return True
 
 
 def clean(envs_dir: Path, prefixes: tuple[Path, ...], *, emit: Emit) -> tuple[Path, ...]:

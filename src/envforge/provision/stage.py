@@ -15,8 +15,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from envforge.provision.disk import delete_tree, exchange, shielded, sync_folder, write_whole
-from envforge.provision.marker import read_marker
+from envforge.provision.disk import (
+    copy_whole,
+    delete_tree,
+    exchange,
+    renamed,
+    shielded,
+    sync_folder,
+    write_whole,
+)
+from envforge.provision.marker import delete_environment, read_marker
 from envforge.provision.place import Place
 from envforge.wire import to_json
 
@@ -30,13 +38,17 @@ def now() -> str:
 
 @contextmanager
 def staged(place: Place, created: str) -> Iterator[Path]:
-    """Give the folder to build in; whatever happens inside, nothing of the stage is left at the end."""
+    """Give the folder to build in; whatever happens inside, nothing of the stage is left at the end.
+
+    A swap that failed half-way is put right first.
+    """
     home = _fresh(place)
     try:
         write_journal(home, place, created)
         yield home / "prefix"
     finally:
         with shielded():
+            _put_right(home, place, created)
             discard(home)
 
 
@@ -56,7 +68,7 @@ def write_journal(home: Path, place: Place, created: str) -> None:
 
 def discard(home: Path) -> None:
     """Delete a stage, its journal last, so that an interrupted deletion is still known as ours."""
-    for part in ("prefix", "old", "gone"):
+    for part in ("prefix", "draft", "old", "gone"):
         if os.path.lexists(home / part):
             delete_tree(home / part)
     (home / JOURNAL).unlink(missing_ok=True)
@@ -65,24 +77,35 @@ def discard(home: Path) -> None:
 
 
 def swap(stage: Path, place: Place) -> None:
-    """Put a finished stage where the prefix is; keep what stood there as the previous generation."""
+    """Put a finished stage where the prefix is; keep what stood there as the previous generation.
+
+    One that lies in an image's layer cannot be renamed: it is copied first, then deleted where it stands.
+    """
     with shielded():
         if not os.path.lexists(place.prefix) or _is_empty(place.prefix):
             stage.rename(place.prefix)
-        elif exchange(stage, place.prefix):
+            done = True
+        elif done := exchange(stage, place.prefix):
             retire(stage, place)
-        else:
-            old = stage.with_name("old")
-            place.prefix.rename(old)
-            stage.rename(place.prefix)
-            retire(old, place)
-        sync_folder(place.prefix.parent)
+        elif done := renamed(place.prefix, stage.with_name("old")):
+            _put_in(stage, place)
+    if not done:
+        copy_whole(place.prefix, stage.with_name("old"))
+        with shielded():
+            delete_environment(place.prefix)
+            _put_in(stage, place)
+    sync_folder(place.prefix.parent)
+
+
+def _put_in(stage: Path, place: Place) -> None:
+    stage.rename(place.prefix)
+    retire(stage.with_name("old"), place)
 
 
 def retire(old: Path, place: Place) -> None:
     """Make a replaced environment, which stands in a stage, the previous generation; the one before it goes."""
-    if os.path.lexists(place.previous):
-        place.previous.rename(old.with_name("gone"))
+    if os.path.lexists(place.previous) and not renamed(place.previous, old.with_name("gone")):
+        delete_environment(place.previous)
     old.rename(place.previous)
 
 
@@ -115,11 +138,17 @@ def _sweep_unborn(home: Path) -> bool:
 
 
 def _put_right(home: Path, place: Place, created: str) -> None:
+    """Put right a swap that was cut: what it took away comes back, or becomes the previous generation.
+
+    Where all three stand, the prefix could not be renamed and was being deleted: ``old`` is its whole copy.
+    """
     standing = read_marker(home / "prefix")
     swapped_out = standing is not None and standing.created != created
     old = home / "old" if (home / "old").is_dir() else home / "prefix"
     if not swapped_out and old.name != "old":
         return
+    if os.path.lexists(place.prefix) and old.name == "old" and os.path.lexists(home / "prefix"):
+        delete_environment(place.prefix)
     if os.path.lexists(place.prefix):
         retire(old, place)
     else:
