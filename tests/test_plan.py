@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 from envforge.model import ABSENT, Dotted, Interpreter, Offer
 from envforge.plan import OLD_CHANNEL, OLD_CHANNEL_PARTNER, build_glob, make_plan
 from envforge.resolve import resolve
@@ -37,6 +39,17 @@ def test_cuda_version_never_passes_what_the_driver_speaks():
 def test_other_packages_get_no_cuda_above_the_driver_s():
     assert ("cuda-version <=12.2",) == planned(spec(gpu="none")).limits
     assert () == planned(spec(), profile("laptop-nogpu")).limits
+
+
+@pytest.mark.parametrize(("torch", "limits"), [("2.2.2", ("numpy <2",)), ("2.3.0", ())])
+def test_numpy_stays_on_what_a_wheel_of_torch_was_built_against(torch, limits):
+    plan = planned(spec(torch=torch, sources=["pypi"], conda=["numpy"]))
+    assert (limits, limits) == (tuple(each for each in plan.limits if each.startswith("numpy")), plan.wheel_limits)
+
+
+def test_what_conda_builds_says_itself_which_numpy_it_needs():
+    plan = planned(spec(torch="2.1", sources=["conda-forge"]))
+    assert ([], ()) == ([each for each in plan.limits if each.startswith("numpy")], plan.wheel_limits)
 
 
 def test_a_toolkit_matches_torch_s_cuda():

@@ -45,6 +45,7 @@ class PlanFacts(Protocol):
 
     def driver_floor(self, cuda: Dotted, subdir: str) -> Dotted | None: ...
     def cuda_of_driver(self, driver: Dotted) -> Dotted | None: ...
+    def numpy_limit(self, torch: Version, subdir: str) -> str | None: ...
     def card(self, name: str) -> _Card | None: ...
     def builds(self, subdir: str) -> tuple[Build, ...]: ...
 
@@ -69,6 +70,7 @@ def make_plan(
         channels=() if at_hand else channels(spec, build),
         specs=() if at_hand else tuple(_specs(spec, candidate)),
         limits=() if at_hand else tuple(_limits(build, machine, facts)),
+        wheel_limits=tuple(_wheel_limits(build, facts)),
         virtual=tuple(_virtual(machine, build, floor, facts)),
         requirements=tuple(_requirements(spec, candidate)),
         indexes=indexes(spec, build),
@@ -180,6 +182,14 @@ def _limits(build: Build, machine: Machine, facts: PlanFacts) -> Iterator[str]:
         yield f"cuda-version >={build.cuda},<={max(build.cuda, spoken or build.cuda)}"
     elif spoken is not None:
         yield f"cuda-version <={spoken}"
+    yield from _wheel_limits(build, facts)
+
+
+def _wheel_limits(build: Build, facts: PlanFacts) -> Iterator[str]:
+    """Keep numpy to what a wheel of torch was built against: it declares none, and another breaks their bridge."""
+    limit = facts.numpy_limit(build.torch, build.subdir) if build.kind == "wheel" else None
+    if limit:
+        yield f"numpy {limit}"
 
 
 def _requirements(spec: Spec, candidate: Candidate) -> Iterator[str]:

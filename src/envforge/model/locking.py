@@ -26,9 +26,10 @@ class Floor:
 class Plan:
     """What the engines are asked for: one environment for one kind of machine.
 
-    ``specs`` are match specs to install, ``limits`` match specs that only restrict; ``virtual`` the machine as
-    explicit virtual packages (CEP 30, CEP 46), name and version; ``requirements`` PEP 508; ``python`` a minor;
-    ``interpreter`` the Python at hand when no conda package provides one.
+    ``specs`` are match specs to install, ``limits`` match specs that only restrict; ``requirements`` and
+    ``wheel_limits`` the same of wheels (PEP 508); ``virtual`` the machine as explicit virtual packages (CEP 30,
+    CEP 46), name and version; ``python`` a minor; ``interpreter`` the Python at hand when no conda package provides
+    one.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Plan:
     limits: tuple[str, ...] = ()
     virtual: tuple[tuple[str, str], ...] = ()
     requirements: tuple[str, ...] = ()
+    wheel_limits: tuple[str, ...] = ()
     indexes: tuple[str, ...] = ()
     find_links: tuple[str, ...] = ()
     interpreter: Interpreter | None = None
