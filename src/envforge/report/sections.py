@@ -69,11 +69,6 @@ def _mark(name: str, patient: Patient, blind: bool) -> tuple[Style, str]:
     return UNKNOWN if inside is None else WELL if inside.get("torch") else NOTED
 
 
-def without_gpu(patient: Patient) -> bool:
-    """Tell whether there is no GPU to be ill."""
-    return patient.machine.gpus == ()
-
-
 def _inside(patient: Patient) -> Mapping[str, Any] | None:
     reading = patient.reading("env_probe")
     return reading.value if reading and isinstance(reading.value, Mapping) else None
