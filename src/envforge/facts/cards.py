@@ -107,7 +107,6 @@ class Cards:
             capability=ComputeCapability.parse(row["cc"]),
             tflops={each: row[each] for each in FORMATS if each in row},
             bandwidth_gb_per_s=row.get("bandwidth"),
-            matmul_tflops=row.get("matmul", {}),
             read=tuple(row.get("read", "").split()),
             confidence=row["confidence"],
             where=where_of("peaks", row["name"], row),

@@ -161,8 +161,6 @@ def python_of(row: Row) -> PythonMinor:
         minor=row["python"],
         released=row["released"],
         eol=row["eol"],
-        first_torch=row["first_torch"],
-        last_torch=row["last_torch"],
         confidence=row["confidence"],
         where=where_of("pythons", row["python"], row),
     )

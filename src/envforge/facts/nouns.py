@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from typing import Literal
 
 from envforge.model import ComputeCapability, Dotted, value
@@ -109,7 +108,7 @@ class Card:
 
 @value
 class Peak:
-    """What a GPU can do at most: dense TFLOP/s by number format, GB/s of memory, and the best matmul measured.
+    """What a GPU can do at most: dense TFLOP/s by number format, and GB/s of memory.
 
     A format that is missing has no hardware rate. ``read`` names the figures that a document states; the others are
     datasheet figures from memory, within a few percent.
@@ -119,7 +118,6 @@ class Peak:
     capability: ComputeCapability
     tflops: Mapping[str, float]
     bandwidth_gb_per_s: float | None = None
-    matmul_tflops: Mapping[str, float] = field(default_factory=dict)
     read: tuple[str, ...] = ()
     confidence: Confidence = "read"
     where: str = ""
@@ -127,12 +125,10 @@ class Peak:
 
 @value
 class PythonMinor:
-    """A minor of CPython, ``3.12``: when it came out and ends, and which torch releases have Linux wheels for it."""
+    """A minor of CPython, ``3.12``: the days on which it came out and ends, ``2028-10-31``."""
 
     minor: str
     released: str
     eol: str
-    first_torch: str
-    last_torch: str
     confidence: Confidence = "inferred"
     where: str = ""
