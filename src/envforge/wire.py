@@ -54,6 +54,8 @@ def read_yaml(text: str, origin: str, *, most_bytes: int = SPEC_BYTES, most_node
         return _compose(kind(text), origin, most_nodes)
     except yaml.MarkedYAMLError as error:
         raise _syntax_error(error, text, origin) from error
+    except yaml.reader.ReaderError as error:
+        raise _unprintable(text, origin) from error
     except yaml.YAMLError as error:
         raise SpecError(f"not YAML: {str(error).splitlines()[0]}", (origin,)) from error
     except UnicodeEncodeError as error:
@@ -76,10 +78,21 @@ def _compose(loader: Any, origin: str, most_nodes: int) -> Node:
     try:
         root = loader.get_single_node()
         if root is None:
-            raise SpecError("the file is empty", (origin,))
+            raise SpecError("the file is empty", (f"{origin}:1:1",))
         return _Reader(loader, origin, most_nodes).node(root, 0)
     finally:
         loader.dispose()
+
+
+def _unprintable(text: str, origin: str) -> SpecError:
+    """Find the character that YAML forbids: the C reader counts bytes, and tells no line."""
+    import yaml
+
+    found = yaml.reader.Reader.NON_PRINTABLE.search(text)
+    at = found.start() if found else 0
+    line, column = text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at)
+    said = f"not YAML: the character U+{ord(text[at]):04X} cannot stand in a file"
+    return SpecError(said, (f"{origin}:{line}:{column}",))
 
 
 def _syntax_error(error: Any, text: str, origin: str) -> SpecError:
@@ -87,6 +100,10 @@ def _syntax_error(error: Any, text: str, origin: str) -> SpecError:
     where = f"{origin}:{mark.line + 1}:{mark.column + 1}" if mark else origin
     if mark and text[mark.index : mark.index + 1] == "\t":
         return SpecError("not YAML: a tab indents this line", (where,), ("YAML indents with blanks, never with tabs",))
+    if mark and error.context_mark and "unexpected end of stream" in str(error.problem):
+        begun = error.context_mark
+        where = f"{origin}:{begun.line + 1}:{begun.column + 1}"
+        return SpecError("not YAML: a quote that is opened here is never closed", (where,))
     return SpecError(f"not YAML: {error.problem or error.context}", (where,))
 
 

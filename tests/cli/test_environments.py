@@ -178,6 +178,13 @@ def test_what_cannot_be_is_a_usage_error(make, home, words, message):
     assert (2, f"error: {message}") == (done.returncode, done.stderr.splitlines()[0])
 
 
+@pytest.mark.parametrize("word", ["dmeo", "work/demo.yaml"])
+def test_the_environment_that_was_meant_is_named(make, home, word):
+    make()
+    done = call("status", word, **home)
+    assert (2, "hint: did you mean `demo`?") == (done.returncode, done.stderr.splitlines()[3])
+
+
 def test_shell_prints_what_a_shell_evaluates(make, home, tmp_path):
     make()
     script = call("shell", "demo", "--print", **home).stdout

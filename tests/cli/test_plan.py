@@ -178,7 +178,28 @@ def test_a_lock_among_several_specs_is_left_out_and_alone_is_refused(tmp_path):
 def test_a_spec_that_is_no_text_is_refused(tmp_path):
     spec = tmp_path / "bad.yaml"
     spec.write_bytes(b"name: \xff\xfe")
-    assert "not UTF-8" in plan(spec).stderr
+    assert f"error: the spec is not UTF-8 text\n  {spec}:1:7\n" == plan(spec, COLUMNS="300").stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("environment.yml", "name: a\nchannels: [pytorch]\ndependencies:\n- pytorch=2.1\n"),
+        ("requirements.txt", "torch==2.1\n"),
+        ("pyproject.toml", "[project]\nname = 'a'\n"),
+    ],
+)
+def test_a_file_of_another_tool_is_sent_to_import(tmp_path, name, text):
+    (tmp_path / name).write_text(text)
+    done = plan(tmp_path / name, COLUMNS="300")
+    assert (2, 1) == (done.returncode, done.stderr.count("error:"))
+    assert f"hint: `envforge import {tmp_path / name} -o spec.yaml` makes a spec of it" in done.stderr.splitlines()
+
+
+def test_a_spec_without_its_ending_is_found(tmp_path):
+    (tmp_path / "vision.yaml").write_text("name: vision\n")
+    done = plan(tmp_path / "vision", COLUMNS="300")
+    assert f"hint: did you mean `{tmp_path / 'vision.yaml'}`?" in done.stderr.splitlines()
 
 
 def test_no_color_and_a_pipe_mean_plain_text_and_force_color_colours():

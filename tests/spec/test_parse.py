@@ -189,7 +189,7 @@ BAD = {
     "exclude-newer: '2026-13-01'": "`exclude-newer`: `2026-13-01` is neither a date nor an RFC 3339 time",
     "exclude-newer: '2026-10-01T10:00:00'": "`exclude-newer`: `2026-10-01T10:00:00` has no time zone",
     "torch:": "`torch` has no value",
-    "[a, b]": "`the spec` must be a mapping, not a list",
+    "[a, b]": "a spec must be a mapping of keys, not a list",
     "{cuda: none, gpu: required}": "`gpu: required` contradicts `cuda: none`",
     "{cuda: '12.8', gpu: none}": "`gpu: none` contradicts a version of `cuda`",
     "{cuda: none, toolkit: true}": "`toolkit: true` contradicts `cuda: none`",
@@ -201,6 +201,36 @@ BAD = {
 def test_a_mistake_is_named_in_the_users_words(text: str):
     where, message, _ = complaint(text)
     assert (where.startswith("a.yaml:1:"), message[: len(BAD[text])]) == (True, BAD[text])
+
+
+SMALLEST_CHANGES = {
+    'torch: ">>2.8"': "write `>=2.8`",
+    'torch: "=>2.8,=<2.10"': "write `>=2.8,<=2.10`",
+    'conda: ["numpy=>2"]': 'write `"numpy >=2"`',
+    'wheels: ["einops=>1"]': "write `einops>=1`",
+    'wheels: ["einops=1.0"]': "write `einops==1.0`",
+    'wheels: ["https://a.org/b.whl"]': "write the package's name before it, `NAME @ https://a.org/b.whl`",
+    'wheels: ["torchvision==0.21"]': "write `with: [torchvision]`: its version follows torch",
+    "conda: [torchaudio]": "write `with: [torchaudio]`: its version follows torch",
+    "name: My Vision": "write `my-vision`",
+    "name: ---": "for example `vision`",
+    'toolkit: "Yes"': "write `toolkit: true`",
+}
+
+
+@pytest.mark.parametrize("text", SMALLEST_CHANGES)
+def test_the_hint_is_the_smallest_change_that_helps(text: str):
+    assert (SMALLEST_CHANGES[text],) == complaint(text)[2]
+
+
+def test_a_companion_that_is_named_by_its_url_follows_torch_by_itself():
+    wheel = "torchvision @ https://a.org/torchvision-0.21-cp311-cp311-linux_aarch64.whl"
+    assert (wheel,) == parse_spec(f'wheels: ["{wheel}"]', "a.yaml").wheels
+
+
+def test_a_quote_that_is_never_closed_is_shown_where_it_begins():
+    where, message, _ = complaint('torch: "2.8\nwith:\n- torchvision\n')
+    assert ("a.yaml:1:8", "not YAML: a quote that is opened here is never closed") == (where, message)
 
 
 @pytest.mark.parametrize("text", ["", "# only a comment\n", "---\n...\n"])

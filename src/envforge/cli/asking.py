@@ -25,7 +25,7 @@ def read_text(path: Path, what: str) -> str:
     except FileNotFoundError:
         raise UsageError(f"the {what} `{path}` does not exist", (str(path),), _nearby(path)) from None
     except UnicodeDecodeError as error:
-        raise UsageError(f"the {what} is not UTF-8 text: byte {error.start}", (str(path),)) from None
+        raise UsageError(f"the {what} is not UTF-8 text", (_place(path, error),)) from None
     except OSError as error:
         raise UsageError(f"the {what} `{path}` cannot be read: {error.strerror}", (str(path),)) from None
 
@@ -36,11 +36,18 @@ def _decoded(found: bytes) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
+def _place(path: Path, error: UnicodeDecodeError) -> str:
+    before = error.object[: error.start]
+    return f"{path}:{before.count(10) + 1}:{error.start - before.rfind(10)}"
+
+
 def _nearby(path: Path) -> tuple[str, ...]:
-    """Name a file beside the missing one that may have been meant."""
+    """Name a file beside the missing one that may have been meant: it without its ending, else one of a close name."""
     from difflib import get_close_matches
 
     there = [each.name for each in path.parent.glob("*.y*ml")] if path.parent.is_dir() else []
+    if ended := [name for name in there if name.rpartition(".")[0] == path.name]:
+        return (f"did you mean `{path.parent / ended[0]}`?",)
     return tuple(f"did you mean `{path.parent / name}`?" for name in get_close_matches(path.name, there, n=1))
 
 
@@ -55,9 +62,7 @@ def read_spec(
 
     A channel given so is also where torch may come from, in place of `conda-forge`; an index, of `pypi`.
     """
-    from envforge.spec import parse_spec
-
-    spec = parse_spec(read_text(path, "spec"), str(path))
+    spec = _parsed(path)
     if isinstance(spec.checks, tuple):
         _hold_checks(spec)
     if channels:
@@ -65,6 +70,22 @@ def read_spec(
     if indexes:
         spec = replace(spec, indexes=tuple(indexes), sources=_instead(spec.sources, "pypi", indexes))
     return replace(spec, find_links=(*spec.find_links, *find_links)) if find_links else spec
+
+
+def _parsed(path: Path) -> Spec:
+    """Parse a spec; of another tool's file say that it can be imported, in place of what is wrong with it as a spec."""
+    from envforge.spec import parse_spec
+
+    text = read_text(path, "spec")
+    try:
+        return parse_spec(text, str(path))
+    except SpecError:
+        from envforge.foreign import is_foreign
+
+        if not is_foreign(text, str(path)):
+            raise
+    hint = f"`envforge import {path} -o spec.yaml` makes a spec of it"
+    raise SpecError(f"`{path}` is a file of another tool, not a spec", (str(path),), (hint,))
 
 
 def _hold_checks(spec: Spec) -> None:

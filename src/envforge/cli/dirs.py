@@ -55,8 +55,8 @@ def choose_prefix(dirs: Dirs, name: str, prefix: Path | None) -> Path:
     """Give the absolute prefix of an environment: the one that was asked for, or by name. Raises UsageError."""
     from envforge.provision import Place
 
-    if prefix is None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
-        hints = ("a name has letters, digits, `.`, `_`, `-`", "give a path with `--prefix`")
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        hints = ("a name has letters, digits, `.`, `_`, `-`", *(() if prefix else ("give a path with `--prefix`",)))
         raise UsageError(f"`{name}` cannot be the name of an environment", (), hints)
     return Place.at(prefix or dirs.envs / name).prefix
 
@@ -68,7 +68,23 @@ def find_one(dirs: Dirs, name: str | None, prefix: Path | None, environment: str
     from envforge.provision import Place, find_environment
 
     wanted = environment or (str(Place.at(prefix).prefix) if prefix else str(name))
-    return find_environment(wanted, dirs.envs, dirs.registry)
+    try:
+        return find_environment(wanted, dirs.envs, dirs.registry)
+    except UsageError as error:
+        raise UsageError(error.message, error.where, (*_meant(wanted, dirs), *error.hints)) from None
+
+
+def _meant(wanted: str, dirs: Dirs) -> tuple[str, ...]:
+    """Name the environment that may have been meant: the one of a spec, or one of a close name."""
+    from difflib import get_close_matches
+
+    from envforge.provision import list_environments
+
+    names = [each.name for each in list_environments(dirs.envs, dirs.registry)]
+    if wanted in names:
+        return ()
+    plain = Path(wanted).stem if wanted.endswith((".yaml", ".yml")) else wanted
+    return tuple(f"did you mean `{name}`?" for name in get_close_matches(plain, dict.fromkeys(names), n=1))
 
 
 def _absolute(path: str) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePath
@@ -28,6 +29,15 @@ MADE_OF = {
     "pipfile": "write a `requirements.txt` with `pipenv requirements`",
 }
 ReadText = Callable[[str], str]
+_CONDAS_OWN = re.compile(r"^(dependencies|prefix):", re.MULTILINE)
+_OURS = re.compile(r"^(torch|with|cuda|gpu|conda|wheels):", re.MULTILINE)
+
+
+def is_foreign(text: str, origin: str) -> bool:
+    """Tell whether a file that is no spec is of a kind that can be imported, by its name or by keys of conda's own."""
+    if PurePath(origin).name.lower().endswith((".toml", ".txt", ".in", ".lock")) or is_list(text):
+        return True
+    return bool(_CONDAS_OWN.search(text)) and not _OURS.search(text)
 
 
 def import_file(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterator, Mapping
 from pathlib import PurePath
 from typing import Any
@@ -14,6 +13,7 @@ from envforge.errors import SpecError
 from envforge.model import Attestations, Needs, Spec, Target
 from envforge.spec.complaints import Report, key_place, kind
 from envforge.spec.table import SPEC
+from envforge.spec.words import plain_name
 from envforge.wire import Node, read_yaml
 
 RENAMED = {
@@ -65,9 +65,7 @@ def _target(name: str, found: Any) -> Target:
 def _stem_name(root: Node, report: Report) -> str:
     """Make a name of the file's stem: ``My Vision.yaml`` gives ``my-vision``."""
     stem = PurePath(root.origin).name
-    stem = re.sub(r"\.ya?ml$", "", stem)
-    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode().lower()
-    name = re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")
+    name = plain_name(re.sub(r"\.ya?ml$", "", stem))
     if not name:
         report.add(root.where, "the file's name gives no environment name", "add `name: ...`")
     return name

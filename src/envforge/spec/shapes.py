@@ -15,6 +15,7 @@ from envforge.spec.complaints import Mistake, Report, did_you_mean, key_place, k
 from envforge.wire import Node
 
 LONGEST_TEXT = 4096
+YES_NO = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}
 
 
 class Shape(Protocol):
@@ -25,12 +26,15 @@ class Shape(Protocol):
 
 
 def _wrong_kind(node: Node, path: str, wanted: str, report: Report) -> None:
-    report.add(node.where, f"`{path}` must be {wanted}, not {kind(node)}")
+    report.add(node.where, f"{f'`{path}`' if path else 'a spec'} must be {wanted}, not {kind(node)}")
 
 
 @value
 class Text:
-    """A text, read by ``parse`` (raises Mistake). A number or a date in its place gets the hint to write ``quoted``."""
+    """A text, read by ``parse`` (raises Mistake).
+
+    A number or a date in its place gets the hint to write ``quoted``; what the pattern refuses, the ``nearest`` text.
+    """
 
     what: str
     parse: Callable[[str], Any] = str
@@ -38,6 +42,7 @@ class Text:
     pattern: str | None = None
     dates: bool = False
     quoted: str = '"{}"'
+    nearest: Callable[[str], str] | None = None
 
     def read(self, node: Node, path: str, report: Report, /) -> Any:
         if not self._is_text(node):
@@ -54,7 +59,9 @@ class Text:
 
     def _matched(self, text: str) -> Any:
         if self.pattern and not re.search(self.pattern, text):
-            raise Mistake(f"`{text}` is not {self.what}", *(f"for example `{each}`" for each in self.examples[:1]))
+            near = self.nearest(text) if self.nearest else ""
+            examples = tuple(f"for example `{each}`" for each in self.examples[:1])
+            raise Mistake(f"`{text}` is not {self.what}", *((f"write `{near}`",) if near else examples))
         return self.parse(text)
 
     def _not_text(self, node: Node, path: str, report: Report) -> None:
@@ -98,7 +105,9 @@ class Flag:
     def read(self, node: Node, path: str, report: Report, /) -> Any:
         if isinstance(node.plain, bool):
             return node.plain
-        return _wrong_kind(node, path, "`true` or `false`", report)
+        meant = YES_NO.get(node.text.lower())
+        hints = (f"write `{path.rpartition('.')[2]}: {meant}`",) if meant else ()
+        return report.add(node.where, f"`{path}` must be `true` or `false`, not {kind(node)}", *hints)
 
     def schema(self) -> dict[str, Any]:
         return {"type": "boolean"}
@@ -220,7 +229,7 @@ class Table:
 
     def read(self, node: Node, path: str, report: Report, /) -> dict[str, Any]:
         if node.entries is None:
-            _wrong_kind(node, path or self.what, "a mapping of keys" if path else "a mapping", report)
+            _wrong_kind(node, path, "a mapping of keys", report)
             return {}
         return dict(self._read(node, path, report))
 

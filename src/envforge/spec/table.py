@@ -7,7 +7,10 @@ from envforge.spec.profile import MEMORY, MachineForm
 from envforge.spec.shapes import Count, Either, Flag, Key, Many, Pairs, Table, Text, Word
 
 NAME = Text(
-    what="a name of small letters, digits, `.`, `_`, `-`", examples=("vision",), pattern=r"^[a-z0-9][a-z0-9._-]*$"
+    what="a name of small letters, digits, `.`, `_`, `-`",
+    examples=("vision",),
+    pattern=r"^[a-z0-9][a-z0-9._-]*$",
+    nearest=words.plain_name,
 )
 VERSIONS = Text(
     what="a PEP 440 specifier or a bare version prefix", parse=words.specifier, examples=(">=3.11,<3.14", "3.12")

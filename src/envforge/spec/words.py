@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 from datetime import date, datetime
 from functools import partial
@@ -21,6 +22,14 @@ UNITS = {"B": 1} | {
     for unit, base in ((f"{letter}B", 1000), (f"{letter}IB", 1024))
 }
 OWN_KEYS = {"python": "python", "torch": "torch", "pytorch": "torch"}
+FOLLOWERS = ("torchvision", "torchaudio", "torchtext")
+SWAPPED = {"=>": ">=", ">>": ">=", "=<": "<=", "<<": "<="}
+
+
+def plain_name(text: str) -> str:
+    """Make a name of an environment of any text: ``My Vision`` gives ``my-vision``, and what has no letters nothing."""
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    return re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")
 
 
 def specifier(text: str) -> SpecifierSet:
@@ -48,6 +57,8 @@ def _prefix(text: str) -> SpecifierSet:
 def _better(text: str) -> tuple[str, ...]:
     """Say how PEP 440 writes what conda, npm or poetry write otherwise."""
     number = re.search(r"\d+(\.\d+)*", text)
+    if (mended := _unswapped(text)) != text:
+        return (f"write `{mended}`",)
     if not number:
         return ("leave the key out to get the newest that serves",)
     if text.startswith("^"):
@@ -55,6 +66,10 @@ def _better(text: str) -> tuple[str, ...]:
     if re.fullmatch(r"=?\s*[\d.]+(\.\*)?", text):
         return (f"write `=={number[0]}.*`",)
     return ("separate the parts with commas, as in `>=2.8,<2.10`",) if " " in text or "|" in text else ()
+
+
+def _unswapped(text: str) -> str:
+    return re.sub("|".join(SWAPPED), lambda found: SWAPPED[found[0]], text)
 
 
 def cuda(text: str) -> Versions | str:
@@ -136,21 +151,37 @@ def requirement(text: str) -> str:
     if text.startswith("-") or text.endswith((".txt", ".toml")):
         raise Mistake(f"`{text}` is an option of pip, not a requirement", "list the requirements themselves")
     try:
-        name = Requirement(text).name
+        wanted = Requirement(text)
     except InvalidRequirement as error:
         problem = str(error).splitlines()[0]
-        raise Mistake(f"`{text}` is not a PEP 508 requirement: {_lower(problem)}", "for example `timm>=1`") from None
-    _refuse_own_key(canonicalize_name(name), text)
+        raise Mistake(f"`{text}` is not a PEP 508 requirement: {_lower(problem)}", _as_requirement(text)) from None
+    _refuse_own_key(canonicalize_name(wanted.name), text, apart=wanted.url is not None)
     return text
+
+
+def _as_requirement(text: str) -> str:
+    """Say how PEP 508 writes it, where that is plain."""
+    if re.match(r"(git|hg|svn|bzr)\+", text):
+        return "a repository has no hash to lock: name a wheel of it, or install it afterwards"
+    if re.match(r"(https?|file)://", text):
+        return f"write the package's name before it, `NAME @ {text}`"
+    mended = re.sub(r"(?<![=<>!~])=(?!=)", "==", _unswapped(text))
+    try:
+        return f"write `{Requirement(mended)}`"
+    except InvalidRequirement:
+        return "for example `timm>=1`"
 
 
 def _lower(sentence: str) -> str:
     return sentence[:1].lower() + sentence[1:].rstrip(".")
 
 
-def _refuse_own_key(name: str, text: str) -> None:
+def _refuse_own_key(name: str, text: str, *, apart: bool = False) -> None:
+    """Refuse what has a key of its own; a wheel that is named by its URL (``apart``) may follow torch by itself."""
     if key := OWN_KEYS.get(name):
         raise Mistake(f"`{text}` belongs to the key `{key}`", f"write `{key}: ...` at the top of the spec")
+    if name in FOLLOWERS and not apart:
+        raise Mistake(f"`{text}` belongs to the key `with`", f"write `with: [{name}]`: its version follows torch")
 
 
 _BRACKET_KEYS = "version|build|build_number|channel|subdir|md5|sha256|url|fn|license|features|track_features|namespace"
@@ -168,7 +199,9 @@ def match_spec(text: str) -> str:
     _refuse_own_key(found["name"].lower(), text)
     rest = found["rest"].strip()
     if rest and not (found["rest"][0] in " \t=<>!~" and _is_version_and_build(rest)):
-        raise Mistake(f"`{rest}` in `{text}` is not a version constraint", f'for example `"{found["name"]} >=2"`')
+        mended = _unswapped(rest)
+        hint = f'write `"{found["name"]} {mended}"`' if mended != rest else f'for example `"{found["name"]} >=2"`'
+        raise Mistake(f"`{rest}` in `{text}` is not a version constraint", hint)
     return text
 
 
