@@ -10,13 +10,7 @@ import pytest
 
 from cli.calling import envelope
 from cli.calling import envforge as call
-from cli.making import Home
 from patience import in_time
-
-
-@pytest.fixture
-def home(tmp_path, tmp_path_factory):
-    return Home(root=tmp_path, cache=tmp_path_factory.getbasetemp() / "create-cache")
 
 
 @pytest.fixture

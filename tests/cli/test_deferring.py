@@ -6,14 +6,8 @@ import pytest
 
 from cli.calling import envelope
 from cli.calling import envforge as call
-from cli.making import Home
 
 A100 = {"a100": {"driver": "580", "gpus": ["NVIDIA A100-SXM4-80GB"], "glibc": "2.36"}}
-
-
-@pytest.fixture
-def home(tmp_path, tmp_path_factory):
-    return Home(root=tmp_path, cache=tmp_path_factory.getbasetemp() / "deferring-cache")
 
 
 @pytest.fixture

@@ -8,17 +8,11 @@ import yaml
 
 from cli.calling import envelope
 from cli.calling import envforge as call
-from cli.making import Home
 
 TARGETS = {
     "cluster": {"driver": "580", "gpus": ["NVIDIA H100 80GB HBM3"], "glibc": "2.36"},
     "old": {"driver": "580", "gpus": ["NVIDIA A100-SXM4-80GB"], "glibc": "2.36"},
 }
-
-
-@pytest.fixture
-def home(tmp_path, tmp_path_factory):
-    return Home(root=tmp_path, cache=tmp_path_factory.getbasetemp() / "matrix-cache")
 
 
 @pytest.fixture

@@ -12,7 +12,6 @@ from channel.archive import write_conda
 from channel.stubs import torch_records
 from cli.calling import envelope
 from cli.calling import envforge as call
-from cli.making import Home
 
 INDEX = """
 import asyncio, os, sys
@@ -21,11 +20,6 @@ from rattler.index import index_fs
 asyncio.run(index_fs(Path(sys.argv[1]), write_zst=True, write_shards=True))
 os._exit(0)
 """
-
-
-@pytest.fixture
-def home(tmp_path, tmp_path_factory):
-    return Home(root=tmp_path, cache=tmp_path_factory.getbasetemp() / "create-cache")
 
 
 @pytest.fixture(scope="module")

@@ -12,19 +12,12 @@ import time
 
 import pytest
 
-from channel.served import write_index
 from cli.calling import envelope
-from cli.making import Home
 from envforge.provision import read_environment
 from faults.struck import assert_next_one_succeeds, assert_whole
 from patience import comes, in_time
 
 ENDED = 120
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(root=tmp_path, cache=tmp_path / "cache")
 
 
 def start(home, *words):
@@ -53,16 +46,6 @@ def test_killed_at_ten_random_moments(home, channel):
 @pytest.mark.parametrize("seed", range(2, 6))
 def test_killed_at_many_random_moments(home, channel, seed):
     killed_at_random(home, channel, 25, seed)
-
-
-@pytest.fixture
-def served(channel, http_server, wheelhouse, tmp_path):
-    """The channel and an index of one wheel over HTTP, slowed or cut as a test wants."""
-    root = tmp_path / "served"
-    root.mkdir()
-    (root / "channel").symlink_to(channel.path)
-    write_index(root, list(wheelhouse.glob("setuptools-*.whl")))
-    return http_server(root)
 
 
 def hanging(home, served, what):

@@ -7,12 +7,6 @@ import pytest
 from channel.served import write_index
 from cli.calling import envelope
 from cli.calling import envforge as call
-from cli.making import Home
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(root=tmp_path, cache=tmp_path / "cache")
 
 
 @pytest.fixture

@@ -8,29 +8,12 @@ import sys
 
 import pytest
 
-from channel.served import write_index
 from cli.calling import envelope
-from cli.making import Home
 from faults.struck import assert_next_one_succeeds, assert_whole
 from faults.unlucky import compile_unlucky, unlucky
 
 LIES = ("truncate", "wrong-bytes", "reset", "503", "404", "delay")
 PLACES = (r"repodata", r"\.conda$", r"numpy.*\.conda$", r"python-.*\.conda$", r"simple", r"\.whl$", r"")
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(root=tmp_path, cache=tmp_path / "cache")
-
-
-@pytest.fixture
-def served(channel, http_server, wheelhouse, tmp_path):
-    """The channel and an index of one wheel over HTTP."""
-    root = tmp_path / "served"
-    root.mkdir()
-    (root / "channel").symlink_to(channel.path)
-    write_index(root, list(wheelhouse.glob("setuptools-*.whl")))
-    return http_server(root)
 
 
 def spec_of(home, served, number):

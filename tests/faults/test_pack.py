@@ -6,16 +6,8 @@ import subprocess
 import sys
 import time
 
-import pytest
-
 from cli.calling import envforge as call
-from cli.making import Home
 from envforge.exports.unpack import open_pack
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(root=tmp_path, cache=tmp_path / "cache")
 
 
 def drafts(folder):

@@ -17,17 +17,11 @@ import pytest
 from cli.calling import envelope
 from cli.calling import envforge as call
 from cli.fleet.recorded import keep_detected, recording
-from cli.making import Home
 from patience import comes, within, written
 
 pytest.importorskip("distributed")
 
 NODES = 8
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(root=tmp_path, cache=tmp_path / "cache")
 
 
 def fleet(home, *words, **environ):

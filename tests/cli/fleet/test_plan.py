@@ -2,12 +2,9 @@
 
 import time
 
-import pytest
-
 from cli.calling import envelope
 from cli.calling import envforge as call
 from cli.fleet.recorded import detected, keep_detected, recording, twelve_kinds
-from cli.making import Home
 from envforge.cli.fleet.gathering import machines_of
 from envforge.cli.fleet.joint import decide_jointly, joint_shape
 from envforge.cli.talk import Talk
@@ -16,11 +13,6 @@ from envforge.fleet import Kept, Order, Outcome
 from envforge.spec import parse_spec
 
 V100, H100, B200 = "Tesla V100-SXM2-32GB", "NVIDIA H100 80GB HBM3", "NVIDIA B200"
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(root=tmp_path, cache=tmp_path / "cache")
 
 
 def plan(home, text, nodes):

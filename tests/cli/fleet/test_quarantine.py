@@ -8,17 +8,11 @@ import pytest
 
 from cli.calling import envelope
 from cli.calling import envforge as call
-from cli.making import Home
 from envforge.fleet import Answer, Kept, Order, Outcome
 
 pytest.importorskip("distributed")
 
 ASKED = Order(argv=("envforge", "verify", "demo", "--no-progress", "--json"))
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(root=tmp_path, cache=tmp_path / "cache")
 
 
 def result(check, outcome, code=None, device="cuda:0"):

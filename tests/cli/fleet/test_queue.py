@@ -6,7 +6,6 @@ import pytest
 
 from cli.calling import envelope
 from cli.calling import envforge as call
-from cli.making import Home
 from fleet.slurm import slurm_here, why_not
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(why_not() is not None, reason=str(why_not()))]
@@ -20,11 +19,6 @@ NODES = 16
 def slurm(tmp_path_factory):
     with slurm_here(tmp_path_factory.mktemp("slurm"), NODES) as here:
         yield here
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(root=tmp_path, cache=tmp_path / "cache")
 
 
 def fleet(home, slurm, *words):
