@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import struct
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -75,9 +76,27 @@ def _wrong(expected: Expected, sums: Hash) -> Literal["changed", "missing", "unr
         expected.path.lstat()
         if not expected.sha256 or (expected.soft and _leads_to(expected.path) == expected.sha256):
             return None
-        return None if sums(expected.path) == expected.sha256 else "changed"
+        right = sums(expected.path) == expected.sha256 or _compiled_since(expected)
+        return None if right else "changed"
     except OSError as error:
         return "missing" if error.errno in (errno.ENOENT, errno.ENOTDIR) else "unreadable"
+
+
+def _compiled_since(expected: Expected) -> bool:
+    """Say whether Python compiled this file after its package was installed, from the source as it is.
+
+    That happens where a file system kept other times of the sources than the package has. Python writes a new file
+    (no other link leads to it) that begins with a magic number, flags, and its source's time and size (PEP 552).
+    """
+    path = expected.path
+    if expected.record is None or path.parent.name != "__pycache__":
+        return False
+    with path.open("rb") as file:
+        flags, time_s, size = struct.unpack("<4xIII", file.read(16).ljust(16, b"\0"))
+        there = os.fstat(file.fileno())
+    source = (path.parent.parent / f"{path.name.partition('.')[0]}.py").stat()
+    fits = (0, int(source.st_mtime) & 0xFFFFFFFF, source.st_size & 0xFFFFFFFF) == (flags, time_s, size)
+    return fits and there.st_nlink == 1 and there.st_mtime >= expected.record.stat().st_mtime
 
 
 def _leads_to(link: Path) -> str:

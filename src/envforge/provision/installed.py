@@ -6,6 +6,7 @@ import base64
 import csv
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,31 +15,43 @@ from packaging.utils import canonicalize_name
 from envforge.model import Environment, Section, value
 from envforge.provision.drift import dist_info_key, distributions
 
+UNTOLD = "not told"
+
 
 @value
 class Expected:
     """A file that a package brought: where it is, and the sha256 that it must have, of a soft link its target's name.
 
-    ``sha256`` is empty where the record tells none: then the file need only be there.
+    ``sha256`` is empty where the record tells none: then the file need only be there. ``record`` is what tells it, of
+    a file in which Python keeps what it compiled: where that is older, Python may have compiled anew.
     """
 
     package: str
     path: Path
     sha256: str
     soft: bool = False
+    record: Path | None = None
 
 
 def installed_files(environment: Environment) -> tuple[Expected, ...]:
     """Give what ``conda-meta`` and the wheels' RECORD files say of an environment's files."""
     prefix = environment.prefix
     records = sorted(path for path in (prefix / "conda-meta").glob("*-*-*.json") if not path.is_symlink())
-    conda = (each for record in records for each in _of_conda(_entries(record), record.stem, prefix))
+    conda = (each for record in records for each in _of_installed(record, prefix))
     wheels = (each for record in _wheel_records(environment) for each in of_record(record))
     return (*conda, *wheels)
 
 
-def _entries(record: Path) -> list[dict[str, Any]]:
+def _of_installed(record: Path, prefix: Path) -> Iterator[Expected]:
+    """Give the files of one conda package; of a record that cannot be read, the record alone."""
     plain = _load(record)
+    if plain is None:
+        yield Expected(package=record.stem, path=record, sha256=UNTOLD)
+    for each in _of_conda(_entries(plain), record.stem, prefix):
+        yield replace(each, record=record) if each.path.suffix == ".pyc" else each
+
+
+def _entries(plain: Any) -> list[dict[str, Any]]:
     paths = plain.get("paths_data", plain).get("paths", []) if isinstance(plain, dict) else []
     return [each for each in paths if isinstance(each, dict) and "_path" in each]
 
@@ -88,10 +101,10 @@ def of_record(record: Path) -> Iterator[Expected]:
     """Give the files of one RECORD that have a sha256 there."""
     package = record.parent.name.removesuffix(".dist-info")
     try:
-        rows = list(csv.reader(record.read_text(encoding="utf-8").splitlines()))
+        rows, known = list(csv.reader(record.read_text(encoding="utf-8").splitlines())), ""
     except (OSError, UnicodeDecodeError, csv.Error):
-        rows = []
-    yield Expected(package=package, path=record, sha256="")
+        rows, known = [], UNTOLD
+    yield Expected(package=package, path=record, sha256=known)
     for row in rows:
         if len(row) > 1 and row[1].startswith("sha256="):
             yield Expected(package=package, path=record.parent.parent / row[0], sha256=_hex(row[1][7:]))
@@ -107,7 +120,7 @@ def _hex(text: str) -> str:
 def cached_files(entry: Path) -> tuple[Expected, ...]:
     """Give what an entry of a cache says of its files: an extracted conda package, or one of uv's unpacked wheels."""
     if (entry / "info" / "paths.json").is_file():
-        known = _of_conda(_entries(entry / "info" / "paths.json"), entry.name, entry)
+        known = _of_conda(_entries(_load(entry / "info" / "paths.json")), entry.name, entry)
         return tuple(each for each in known if not each.soft)
     return tuple(each for record in entry.glob("*.dist-info/RECORD") for each in of_record(record))
 

@@ -54,6 +54,6 @@ def sweep_drafts(path: Path) -> None:
 
 def _sweep(draft: Path) -> None:
     """Delete a draft that no process holds; whoever has just begun one looks whether it is still there."""
-    with suppress(OSError), draft.open("rb") as file:
+    with suppress(OSError), draft.open("r+b") as file:  # NFS locks nothing that was opened to be read only
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         draft.unlink()
