@@ -33,7 +33,7 @@ def test_a_venv_is_entered_as_venv_does(make, envs):
 
 
 def test_a_shell_gets_the_same_variables_from_the_script(make, envs):
-    made = conda(make, prefix=envs / "it's größe")
+    made = conda(make, prefix=envs / "$HOME `ls`; größe")
     scripts = Path(made.prefix) / "etc/conda/activate.d"
     scripts.mkdir(parents=True)
     for number in "21":

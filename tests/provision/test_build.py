@@ -77,7 +77,7 @@ def test_a_relative_prefix_is_made_absolute(make, tmp_path, envs):
     assert envs / "sub/demo" == made.prefix
 
 
-@pytest.mark.parametrize("name", ["with blanks in it", "größe-環境", "a'b\"c", "-dash", "dotted.name.envforge-x"])
+@pytest.mark.parametrize("name", ["with blanks in it", "größe-環境", "a$b `c`;", "-dash", "dotted.name.envforge-x"])
 def test_any_path_can_be_a_prefix(make, envs, name):
     made = make(prefix=envs / name)
     assert subprocess.run([made.python, "-c", "print(1)"], capture_output=True, text=True, check=True).stdout == "1\n"

@@ -10,7 +10,7 @@ import socket
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from importlib import metadata
@@ -57,7 +57,9 @@ def redact(text: str) -> str:
 
 
 def _own_names() -> list[tuple[str, str]]:
-    names = [(str(Path.home()), "~")]
+    names = []
+    with suppress(RuntimeError):
+        names.append((str(Path.home()), "~"))
     with suppress(OSError, KeyError, ImportError):
         names.append((getpass.getuser(), "<user>"))
     names.append((socket.gethostname(), "<host>"))
@@ -73,12 +75,18 @@ def _version(name: str) -> str:
 
 def _write(text: str) -> Path | None:
     """Write below the user's state directory, or a temporary one; None where nothing can be written."""
-    from platformdirs import user_state_path
-
     name = f"bug-{datetime.now(UTC):%Y%m%d-%H%M%S}-{os.getpid()}.txt"
-    for folder in (user_state_path("envforge"), Path(tempfile.gettempdir())):
+    for folder in _folders():
         with suppress(OSError):
             folder.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text)
             return folder / name
     return None
+
+
+def _folders() -> Iterator[Path]:
+    from platformdirs import user_state_path
+
+    with suppress(RuntimeError):
+        yield user_state_path("envforge")
+    yield Path(tempfile.gettempdir())

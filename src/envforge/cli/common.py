@@ -30,6 +30,8 @@ from envforge.cli.options import (
     FindLinks,
     Frozen,
     GitHub,
+    GivenName,
+    GivenPrefix,
     Indexes,
     Json,
     Junit,
@@ -41,6 +43,8 @@ from envforge.cli.options import (
     NoProgress,
     NoVerify,
     Offline,
+    OtherMachines,
+    Overwrite,
     Prefix,
     Quiet,
     SpecFile,
@@ -51,7 +55,7 @@ from envforge.cli.options import (
     Yes,
 )
 from envforge.cli.talk import Answer, Talk, give
-from envforge.errors import DiskFailed, EnvforgeError
+from envforge.errors import DiskFailed, EnvforgeError, UsageError
 
 __all__ = [
     "Answer",
@@ -120,7 +124,7 @@ def guarded(talk: Talk, work: Callable[[], Answer | int]) -> int:
     except BrokenPipeError:
         return _closed_pipe()
     except Exception as error:
-        return talk.fail(_disk(error) or _bug(error))
+        return talk.fail(_disk(error) or _homeless(error) or _bug(error))
 
 
 def _disk(error: Exception) -> EnvforgeError | None:
@@ -128,6 +132,13 @@ def _disk(error: Exception) -> EnvforgeError | None:
     if not isinstance(error, OSError) or error.errno not in REFUSED:
         return None
     return DiskFailed(f"the disk refused: {error.strerror}", (str(error.filename),) if error.filename else ())
+
+
+def _homeless(error: Exception) -> EnvforgeError | None:
+    """Say that a user whom the system does not know has no home without ``HOME``; None for any other error."""
+    if not isinstance(error, RuntimeError) or "home directory" not in str(error):
+        return None
+    return UsageError("this user has no home directory", (), ("set `HOME` to a folder that you may write to",))
 
 
 def _bug(error: Exception) -> EnvforgeError:

@@ -53,12 +53,16 @@ def find_caches(dirs: Dirs) -> Caches:
 
 def choose_prefix(dirs: Dirs, name: str, prefix: Path | None) -> Path:
     """Give the absolute prefix of an environment: the one that was asked for, or by name. Raises UsageError."""
-    from envforge.provision import Place
+    from envforge.provision import CACHED, Place
 
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         hints = ("a name has letters, digits, `.`, `_`, `-`", *(() if prefix else ("give a path with `--prefix`",)))
         raise UsageError(f"`{name}` cannot be the name of an environment", (), hints)
-    return Place.at(prefix or dirs.envs / name).prefix
+    where = Place.at(prefix or dirs.envs / name).prefix
+    if any(where.resolve().is_relative_to((dirs.cache / part).resolve()) for part in CACHED):
+        message = "the prefix lies in the package cache, which `envforge clean --cache` deletes"
+        raise UsageError(message, (str(where),), ("choose another one with `--prefix`",))
+    return where
 
 
 def find_one(dirs: Dirs, name: str | None, prefix: Path | None, environment: str | None = None) -> Environment | None:

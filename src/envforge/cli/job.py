@@ -17,6 +17,7 @@ from envforge.cli.options import EngineName
 from envforge.cli.overlays import facts_here
 from envforge.cli.talk import Talk
 from envforge.engines.standing import warm_up
+from envforge.errors import UsageError
 from envforge.facts import Facts
 from envforge.model import Locked, Machine, Spec, value
 from envforge.provision import Engines
@@ -59,6 +60,14 @@ class Job:
         """Put attestations that came along with the packages into a folder, by their sha256; here none do."""
 
 
+def _refuse_no_folder() -> None:
+    """Raise UsageError where the working directory has been deleted: no program can be started there."""
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the working directory is gone", (), ("`cd` to one that is there",)) from None
+
+
 def begin(
     talk: Talk,
     spec_file: Path,
@@ -75,6 +84,7 @@ def begin(
 ) -> Job:
     """Read everything that is asked for and look at this machine. Raises UsageError, SpecError."""
     catch_signals()
+    _refuse_no_folder()
     locked = lock_path(spec_file).exists()
     if not locked:
         warm_up()

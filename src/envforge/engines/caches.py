@@ -6,7 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
+from envforge.errors import DiskFailed
 from envforge.model import value
+from envforge.run import lack
+
+ANOTHER = "choose another one with `ENVFORGE_CACHE_DIR`; `CONDA_PKGS_DIRS=OWN,SHARED` reads conda packages from two"
 
 
 @value
@@ -40,6 +44,20 @@ def package_caches(cache: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
 def package_cache(cache: Path, environ: Mapping[str, str]) -> Path:
     """Give the folder of extracted packages in which new ones are put."""
     return package_caches(cache, environ)[0]
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of a cache. Raises DiskFailed."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise DiskFailed(f"the cache cannot be made: {error.strerror}", (str(folder),), (ANOTHER,)) from error
+
+
+def refuse_unfit(folder: Path) -> None:
+    """Raise DiskFailed where a folder of a cache is on a file system that packages cannot be unpacked on."""
+    if what := lack(folder, lived_in=False):
+        raise DiskFailed(f"the cache cannot be on this file system: it {what}", (str(folder),), (ANOTHER,))
 
 
 def is_writable(folder: Path) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
-from envforge.engines.caches import Caches, is_writable, package_caches
+from envforge.engines.caches import ANOTHER, Caches, is_writable, make_folder, package_caches, refuse_unfit
 from envforge.engines.failures import unreachable
 from envforge.engines.jobs import count_mirrors, install_locked, solve_plan
 from envforge.engines.link_scripts import run_link_scripts
@@ -36,6 +36,13 @@ def _by_turns(work: Callable[[int], _T]) -> _T:
             turns, turn = max(turns, do(count_mirrors)), turn + 1
             if turn >= turns:
                 raise
+
+
+def _share_records(stage: Path) -> None:
+    """Let whoever may read the folder of records read them: rattler (0.28) writes them for their owner alone."""
+    folder = stage / "conda-meta"
+    for record in folder.glob("*.json"):
+        record.chmod(folder.stat().st_mode & 0o666)
 
 
 class RattlerEngine:
@@ -89,6 +96,7 @@ class RattlerEngine:
         Raises BadArtefact, Unreachable, DiskFailed, EngineFailed.
         """
         self._make(self._caches.packages)
+        refuse_unfit(self._caches.packages)
         conda = tuple(each for each in artefacts if each.kind == "conda")
         where, there = stage.absolute(), final.absolute()
         caches = replace(self._caches, copied=True) if any(each.link_scripts for each in conda) else self._caches
@@ -99,15 +107,12 @@ class RattlerEngine:
             do(install_locked, conda, where, there, replace(caches, turn=turn), self._deadline_s, emit=emit)
 
         _by_turns(link)
+        _share_records(where)
         run_link_scripts(conda, where, there, emit)
         dismiss()
 
     def _make(self, folder: Path) -> None:
         """Make a folder of the cache. Raises DiskFailed where it cannot be made, or not be written."""
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DiskFailed(f"the cache cannot be made: {error.strerror}", (str(folder),)) from error
+        make_folder(folder)
         if not is_writable(folder):
-            hints = ("choose another one with `ENVFORGE_CACHE_DIR`; `CONDA_PKGS_DIRS=OWN,SHARED` reads from two",)
-            raise DiskFailed("the cache cannot be written", (str(folder),), hints)
+            raise DiskFailed("the cache cannot be written", (str(folder),), (ANOTHER,))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from packaging.utils import canonicalize_name
 
+from envforge.engines.caches import make_folder, refuse_unfit
 from envforge.engines.pins import python_pins, write_stand_ins
 from envforge.engines.places import local_path
 from envforge.engines.pylock import read_pylock
@@ -18,7 +19,7 @@ from envforge.engines.scripts import settle
 from envforge.engines.settings import Settings, read_settings
 from envforge.engines.uv_failures import install_failure, lock_failure
 from envforge.engines.uv_request import Indexes, choose_indexes, environment, lock_arguments, project_file
-from envforge.errors import DiskFailed, EngineFailed
+from envforge.errors import EngineFailed
 from envforge.model import Emit, Interpreter, Locked, Plan, Progress
 from envforge.run import Completed, run
 
@@ -78,7 +79,8 @@ class UvEngine:
             folder = Path(name)
             (folder / "pyproject.toml").write_text(project_file(plan.requirements, indexes.torch), encoding="utf-8")
             self._make_cache()
-            (folder / "pins.txt").write_text(write_stand_ins(pins, self._cache / "stand-ins"), encoding="utf-8")
+            constraints = [write_stand_ins(pins, self._cache / "stand-ins"), *plan.wheel_limits]
+            (folder / "pins.txt").write_text("\n".join(constraints), encoding="utf-8")
             python = plan.interpreter.path if plan.interpreter else sys.executable
             arguments = ["pip", "compile", "--python", python, *lock_arguments(plan, pins, indexes, folder)]
             done = self._run(arguments, indexes, self._deadline_s)
@@ -114,10 +116,8 @@ class UvEngine:
         gauge.finish()
 
     def _make_cache(self) -> None:
-        try:
-            (self._cache / "uv").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DiskFailed(f"the cache cannot be made: {error.strerror}", (str(self._cache),)) from error
+        make_folder(self._cache / "uv")
+        refuse_unfit(self._cache / "uv")
 
     def _remembered(self) -> Indexes:
         """Give the user's own indexes: credentials in their URLs serve downloads from the same hosts."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 
+from envforge.engines.caches import ANOTHER
 from envforge.engines.places import without_credentials
 from envforge.errors import BadArtefact, DiskFailed, EngineFailed, EnvforgeError, Unreachable, Unsatisfiable
 from envforge.model import Locked
@@ -48,6 +49,8 @@ def lock_failure(done: Completed, pins: Mapping[str, str], indexes: Iterable[str
         return Unreachable(f"uv got no answer within {done.took_s:.0f} s", _places(indexes))
     if found := _FOLDER.search(text):
         return Unreachable(f"find-links `{found[1]}` cannot be read: {_chain(text)[-1]}", (found[1],))
+    if _DISK.search(text):
+        return DiskFailed(f"uv cannot write its cache: {_chain(text)[-1]}", tuple(_chain(text)[:-1]), (ANOTHER,))
     if _CREDENTIALS.search(text):
         return _refused(text, indexes)
     if _OFFLINE.search(text):

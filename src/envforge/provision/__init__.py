@@ -10,11 +10,12 @@ from envforge.provision.installed import wheel_in
 from envforge.provision.marker import read_environment, store_report
 from envforge.provision.place import Place
 from envforge.provision.registry import find_environment, list_environments, register
-from envforge.provision.removal import clean, delete_cache, remove, rollback
+from envforge.provision.removal import CACHED, clean, delete_cache, remove, rollback
 from envforge.provision.space import Room, check_room, measure_room
 from envforge.provision.strangers import strangers
 
 __all__ = [
+    "CACHED",
     "Activation",
     "Caches",
     "Change",

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import NamedTuple
 
-from envforge.errors import EngineFailed, UsageError
+from envforge.errors import DiskFailed, EngineFailed, UsageError
 from envforge.model import Emit, Engine, Environment, Lock, Section, WheelEngine, value
 from envforge.provision.claim import claim
 from envforge.provision.disk import disk_error, write_whole
 from envforge.provision.drift import distributions, drift, missing_artefacts
 from envforge.provision.marker import SCHEMA, Marker, is_ours, read_environment, write_marker
 from envforge.provision.place import Place
-from envforge.provision.space import check_room, measure_room
+from envforge.provision.space import check_room, full, measure_room
 from envforge.provision.stage import now, staged, swap, sweep
+from envforge.run import lack
 from envforge.wire import digest, to_json
 
 VARIABLES = Path("etc/conda/env_vars.d/envforge.json")
+ELSEWHERE = "choose a folder elsewhere with `--prefix`, or with `ENVFORGE_ENVS_DIR` for all"
 
 
 @value
@@ -65,24 +68,35 @@ def provision(  # noqa: PLR0913
         return present
     try:
         check_room(measure_room(section, place, packages), section)
-        with claim(place, timeout_s=timeout_s, emit=emit):
-            return _provision(lock, section, place, engines, emit, (spec_origin, checks))
+        with claim(place, timeout_s=timeout_s, emit=emit, hints=(ELSEWHERE,)):
+            return _provision(lock, section, place, engines, emit, _Told(spec_origin, checks, packages))
     except OSError as error:
         raise disk_error(error, place.prefix) from error
 
 
-def _provision(
-    lock: Lock, section: Section, place: Place, engines: Engines, emit: Emit, told: tuple[str, str]
-) -> Environment:
+class _Told(NamedTuple):
+    """What the caller says besides: the spec's file, its checks, and the conda engine's package cache."""
+
+    spec_origin: str
+    checks: str
+    packages: Path
+
+
+def _provision(lock: Lock, section: Section, place: Place, engines: Engines, emit: Emit, told: _Told) -> Environment:
     sweep(place)
     refuse_foreign(place)
     if present := _serving(place.prefix, section):
         return present
     created = now()
     with staged(place, created) as stage:
-        _fill(section, stage, place.prefix, engines, emit)
+        _refuse_ground(stage.parent)
+        try:
+            _fill(section, stage, place.prefix, engines, emit)
+            _write_variables(section, stage)
+        except (OSError, DiskFailed) as error:
+            failed = error if isinstance(error, DiskFailed) else disk_error(error, place.prefix)
+            raise full(failed, stage.parent, told.packages) from error
         _check_content(section, stage)
-        _write_variables(section, stage)
         write_marker(stage, _marker(lock, section, stage, place, engines, told, created))
         swap(stage, place)
     made = read_environment(place.prefix)
@@ -106,7 +120,8 @@ def _serving(prefix: Path, section: Section) -> Environment | None:
 
 
 def refuse_foreign(place: Place) -> None:
-    """Raise UsageError when something stands at the prefix that envforge did not make."""
+    """Raise UsageError for a prefix that cannot be one, or where something stands that envforge did not make."""
+    place.refuse_breaking()
     prefix = place.prefix
     empty = prefix.is_dir() and not os.path.ismount(prefix) and not any(prefix.iterdir())
     if is_ours(prefix) or not prefix.exists() or empty:
@@ -116,6 +131,11 @@ def refuse_foreign(place: Place) -> None:
         raise UsageError("the prefix is where a file system is mounted, which cannot be swapped", (str(prefix),), hints)
     what = "a file" if not prefix.is_dir() else "a directory that envforge did not make"
     raise UsageError(f"the prefix is {what}", (str(prefix),), ("choose another one with `--prefix` or `--name`",))
+
+
+def _refuse_ground(folder: Path) -> None:
+    if what := lack(folder, lived_in=True):
+        raise DiskFailed(f"no environment can be on this file system: it {what}", (str(folder.parent),), (ELSEWHERE,))
 
 
 def _fill(section: Section, stage: Path, final: Path, engines: Engines, emit: Emit) -> None:
@@ -145,9 +165,8 @@ def _write_variables(section: Section, stage: Path) -> None:
 
 
 def _marker(
-    lock: Lock, section: Section, stage: Path, place: Place, engines: Engines, told: tuple[str, str], created: str
+    lock: Lock, section: Section, stage: Path, place: Place, engines: Engines, told: _Told, created: str
 ) -> Marker:
-    spec_origin, checks = told
     kinds = {each.kind for each in section.artefacts}
     names = [engine.name for kind, engine in (("conda", engines.conda), ("wheel", engines.wheels)) if kind in kinds]
     return Marker(
@@ -157,10 +176,10 @@ def _marker(
         python="bin/python",
         engine="+".join(names),
         created=created,
-        spec_origin=spec_origin,
+        spec_origin=told.spec_origin,
         lock_digest=section_digest(section),
         download_bytes=sum(each.size_bytes or 0 for each in section.artefacts),
         distributions=distributions(stage),
         section=section,
-        checks=checks,
+        checks=told.checks,
     )

@@ -24,14 +24,14 @@ NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 
 @contextmanager
-def claim(place: Place, *, timeout_s: float | None, emit: Emit) -> Iterator[None]:
+def claim(place: Place, *, timeout_s: float | None, emit: Emit, hints: tuple[str, ...] = ()) -> Iterator[None]:
     """Hold a prefix; wait for another holder up to ``timeout_s`` (None: ten minutes), saying who it is.
 
     A lock file with nothing beside it is taken away at the end. Raises Busy when the wait is over, DiskFailed
-    when there can be no lock file.
+    when there can be no lock file, with ``hints``.
     """
     with ExitStack() as stack:
-        _hold(place, stack, WAIT_S if timeout_s is None else timeout_s, emit)
+        _hold(place, stack, WAIT_S if timeout_s is None else timeout_s, emit, hints)
         try:
             with suppress(OSError):
                 place.holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
@@ -40,8 +40,8 @@ def claim(place: Place, *, timeout_s: float | None, emit: Emit) -> Iterator[None
             _tidy(place)
 
 
-def _hold(place: Place, stack: ExitStack, timeout_s: float, emit: Emit) -> None:
-    if _try(place.lock, stack, 0.0):
+def _hold(place: Place, stack: ExitStack, timeout_s: float, emit: Emit, hints: tuple[str, ...]) -> None:
+    if _try(place.lock, stack, 0.0, hints):
         return
     emit(Progress(phase="wait", subject=f"{_holder(place)} works on `{place.prefix}`"))
     if not _try(place.lock, stack, timeout_s):
@@ -75,7 +75,7 @@ def hold_file(path: Path, timeout_s: float = 30.0) -> Iterator[None]:
         yield
 
 
-def _try(path: Path, stack: ExitStack, timeout_s: float) -> bool:
+def _try(path: Path, stack: ExitStack, timeout_s: float, hints: tuple[str, ...] = ()) -> bool:
     from filelock import FileLock, SoftFileLock, Timeout
 
     end = time.monotonic() + timeout_s
@@ -93,7 +93,7 @@ def _try(path: Path, stack: ExitStack, timeout_s: float) -> bool:
     except Timeout:
         return False
     except OSError as error:
-        raise DiskFailed(f"nothing can be written here: {error.strerror}", (str(path.parent),)) from error
+        raise DiskFailed(f"nothing can be written here: {error.strerror}", (str(path.parent),), hints) from error
     return True
 
 

@@ -11,7 +11,9 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from glob import escape
 from pathlib import Path
+from shlex import quote
 
 from envforge.errors import DiskFailed
 from envforge.run import whole
@@ -94,7 +96,15 @@ def delete_tree(path: Path) -> None:
             time.sleep(0.05 * attempt)
         else:
             return
-    raise DiskFailed(f"it cannot be deleted: {last and last.strerror}", (str(path),))
+    where = _left(path, last)
+    hints = (f"`lsattr -d {quote(where)}` tells whether it is immutable",) if last and last.errno == errno.EPERM else ()
+    raise DiskFailed(f"it cannot be deleted: {last and last.strerror}", (where,), hints)
+
+
+def _left(path: Path, error: OSError | None) -> str:
+    """Give the file that could not be deleted; the error knows only its name."""
+    name = str(error.filename) if error and error.filename else ""
+    return str(next(path.rglob(escape(name)), path)) if name and "/" not in name else name or str(path)
 
 
 def _make_writable(path: Path) -> None:

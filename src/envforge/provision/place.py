@@ -10,6 +10,14 @@ from pathlib import Path
 from envforge.errors import UsageError
 from envforge.model import value
 
+BREAKING = {
+    ":": "it ends a folder in `PATH`",
+    "'": "it ends a text in Python's own files",
+    '"': "it ends a text in Python's own files",
+    "\\": "it means something else in Python's own files",
+}
+BESIDE_BYTES = len("..envforge-4194304-99")
+
 
 @value
 class Place:
@@ -29,6 +37,20 @@ class Place:
         if not path.name or any(ord(letter) < 32 for letter in str(path)):
             raise UsageError(f"`{str(path)!r}` cannot be a prefix", (str(path),))
         return cls(prefix=path)
+
+    def refuse_breaking(self) -> None:
+        """Raise UsageError for a prefix that packages do not work in, or that leaves no name to what stands beside."""
+        hints = ("choose another one with `--prefix` or `--name`",)
+        for letter, why in BREAKING.items():
+            if letter in str(self.prefix):
+                raise UsageError(
+                    f"no environment works in a folder with {letter} in its path: {why}", (str(self.prefix),), hints
+                )
+        size, most = len(os.fsencode(self.prefix.name)), _longest_name(self.prefix.parent) - BESIDE_BYTES
+        if size > most:
+            raise UsageError(
+                f"the name of the prefix has {size} bytes, and may have {most} here", (str(self.prefix),), hints
+            )
 
     @property
     def lock(self) -> Path:
@@ -54,6 +76,12 @@ class Place:
 
     def _beside(self, what: str) -> Path:
         return self.prefix.with_name(f".{self.prefix.name}.envforge-{what}")
+
+
+def _longest_name(folder: Path) -> int:
+    """Give how many bytes a name may have in a folder, or in the nearest one above it that is there."""
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    return os.pathconf(there, "PC_NAME_MAX")
 
 
 def places_in(folder: Path) -> tuple[Place, ...]:

@@ -15,6 +15,8 @@ from envforge.provision.place import Place, places_in
 from envforge.provision.registry import forget
 from envforge.provision.stage import now, staged, swap, sweep
 
+CACHED = ("pkgs", "repodata", "uv", "wheels", "downloads", "unpacked")
+
 
 def remove(prefix: Path, *, registry: Path, emit: Emit, timeout_s: float | None = None) -> None:
     """Take an environment of ours away, with its previous generation: out of sight in one step, then deleted.
@@ -100,7 +102,7 @@ def clean(envs_dir: Path, prefixes: tuple[Path, ...], *, emit: Emit) -> tuple[Pa
 def delete_cache(cache: Path) -> int:
     """Delete the package caches of envforge; environments stay whole, hard links keep their files. Gives the bytes."""
     size_bytes = 0
-    for part in ("pkgs", "repodata", "uv", "wheels", "downloads", "unpacked"):
+    for part in CACHED:
         if (cache / part).is_dir():
             size_bytes += _size(cache / part)
             delete_tree(cache / part)

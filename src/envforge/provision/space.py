@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -14,6 +15,7 @@ from envforge.run import copies
 UNPACKED_PER_ARCHIVE = {"conda": 3.5, "wheel": 2.5}
 BYTES_PER_FILE = 48 * 1024
 LINKED_SHARE = 0.05
+FULL = os.strerror(errno.ENOSPC)
 
 
 @value
@@ -66,6 +68,18 @@ def _check(folder: Path, need_bytes: int, need_files: int) -> None:
     if disk.f_files and need_files > disk.f_favail:
         message = f"about {need_files} files are needed here, and {disk.f_favail} more are allowed"
         raise DiskFailed(message, (str(folder),), (_hint(),))
+
+
+def full(error: DiskFailed, *folders: Path) -> DiskFailed:
+    """Say of what a disk is full, as long as it is: bytes, or files, which the system's words do not tell."""
+    if FULL not in f"{error.message} {' '.join(error.where)}":
+        return error
+    disks = ((folder, os.statvfs(_standing(folder))) for folder in folders)
+    out = next(((folder, disk.f_files) for folder, disk in disks if disk.f_files and not disk.f_favail), None)
+    if out is None:
+        return DiskFailed(error.message, error.where, error.hints or (_hint(),))
+    message = f"no more files can be made on this disk: all its {out[1]} inodes are in use"
+    return DiskFailed(message, (str(out[0]), error.message), (_hint(),))
 
 
 def _hint() -> str:
