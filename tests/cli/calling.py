@@ -8,7 +8,7 @@ import sys
 QUIET = {"CI", "FORCE_COLOR", "CLICOLOR_FORCE", "NO_COLOR", "COLUMNS"}
 
 
-def envforge(*words, cwd=None, stdin="", deadline_s=120, **environ):
+def envforge(*words, cwd=None, stdin="", deadline_s=250, **environ):
     """Run ``python -m envforge`` in a plain environment; variables in capitals go to it."""
     kept = {key: text for key, text in os.environ.items() if not key.startswith("ENVFORGE_") and key not in QUIET}
     return subprocess.run(

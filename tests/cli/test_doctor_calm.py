@@ -10,7 +10,7 @@ import pytest
 
 from cli.calling import envelope, envforge
 from detect.libraries import build
-from patience import in_time, within
+from patience import fits, in_time
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 UNSHARE = shutil.which("unshare")
@@ -51,13 +51,13 @@ def test_this_very_machine_is_told_calmly_and_fast():
 def test_a_masked_file_system_makes_nothing_up(masked):
     document, took_s = in_namespace(f"mount -t tmpfs none {masked}")
     faults = [each["id"] for each in document["data"]["findings"] if each["severity"] in {"blocker", "degraded"}]
-    assert ([], [], True) == (document["data"]["crashed"], faults, took_s < within(SECONDS))
+    assert ([], [], True) == (document["data"]["crashed"], faults, fits(took_s, SECONDS))
     assert [each for each in document["data"]["skipped"] if each["missing"]]
 
 
 def test_a_namespace_that_looks_like_a_container_is_none_of_a_fault():
     document, took_s = in_namespace("mount -t tmpfs none /run && touch /run/.containerenv")
-    assert (True, []) == (took_s < within(SECONDS), document["data"]["crashed"])
+    assert (True, []) == (fits(took_s, SECONDS), document["data"]["crashed"])
     assert "driver-not-installed" not in {each["id"] for each in document["data"]["findings"]}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from detect.libraries import ASK, build
-from patience import within
+from patience import fits
 
 COMPILER = shutil.which("gcc") or shutil.which("cc")
 pytestmark = pytest.mark.skipif(COMPILER is None, reason="no C compiler to build stand-ins for NVML and libcuda")
@@ -59,7 +59,7 @@ def test_the_library_that_the_loader_took_is_told(libraries: Path):
 
 def test_a_hang_is_an_answer_within_the_deadline(libraries: Path):
     told = ask(libraries, 0.5, FAKE_NVML="hang", FAKE_CUDA="hang")
-    assert told["took_s"] < within(2)
+    assert fits(told["took_s"], 2)
     hung = "the probe hung (state S) and was ended at its deadline"
     assert {name: told["recording"]["errors"].get(name) for name in ("nvml", "cuda")} == {"nvml": hung, "cuda": hung}
     assert told["machine"]["cuda_version"] == "12.4"
@@ -72,7 +72,7 @@ def test_a_slow_start_is_waited_for(libraries: Path):
 
 def test_what_is_slow_for_ever_is_ended_and_not_called_a_hang(libraries: Path):
     told = ask(libraries, 0.5, patience_s=1.5, FAKE_NVML="endless")
-    assert told["took_s"] < within(3)
+    assert fits(told["took_s"], 3)
     assert "still at work (state S) after" in told["recording"]["errors"]["nvml"]
 
 
