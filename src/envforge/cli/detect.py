@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from envforge.cli.asking import named_machines
-from envforge.cli.common import Answer, Machines, Talk, command
+from envforge.cli.common import Answer, OtherMachines, Talk, command
 from envforge.errors import DiskFailed
 from envforge.model import Machine
 from envforge.report.machine import machine_page
@@ -36,7 +36,7 @@ Record = Annotated[
         "envforge detect --machine my-machine.yaml --json",
     )
 )
-def detect(talk: Talk, machine: Machines = None, record: Record = None) -> Answer:
+def detect(talk: Talk, machine: OtherMachines = None, record: Record = None) -> Answer:
     """Say what this machine is: driver, GPUs, system, Pythons; and what could not be read, and why.
 
     With `--machine` it reads a recording or a profile instead. A recording serves wherever a machine is asked for.

@@ -10,7 +10,17 @@ from typing import Annotated
 import typer
 
 from envforge.cli.asking import find_interpreter, identified, named_machines
-from envforge.cli.common import Answer, GitHub, Junit, Machines, MaybeEnvironment, Name, Prefix, Talk, command
+from envforge.cli.common import (
+    Answer,
+    GitHub,
+    GivenName,
+    GivenPrefix,
+    Junit,
+    MaybeEnvironment,
+    OtherMachines,
+    Talk,
+    command,
+)
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.cli.handing_on import on_github, tell_github, write_out
 from envforge.cli.overlays import facts_here
@@ -53,10 +63,12 @@ For = Annotated[
     typer.Option("--for", envvar="ENVFORGE_FOR", help="Look also at what only this kind of work needs."),
 ]
 Only = Annotated[
-    list[str] | None, typer.Option("--only", envvar="ENVFORGE_ONLY", metavar="ID", help="Ask only this rule.")
+    list[str] | None,
+    typer.Option("--only", envvar="ENVFORGE_ONLY", metavar="ID", help="Ask only this rule; repeat it for more."),
 ]
 Skip = Annotated[
-    list[str] | None, typer.Option("--skip", envvar="ENVFORGE_SKIP", metavar="ID", help="Do not ask this rule.")
+    list[str] | None,
+    typer.Option("--skip", envvar="ENVFORGE_SKIP", metavar="ID", help="Do not ask this rule; repeat it for more."),
 ]
 ListRules = Annotated[bool, typer.Option("--list", envvar="ENVFORGE_DOCTOR_LIST", help="List the rules, and stop.")]
 Least = Annotated[FailOn, typer.Option("--fail-on", envvar="ENVFORGE_FAIL_ON", help="Exit 1 from this severity on.")]
@@ -75,9 +87,9 @@ Least = Annotated[FailOn, typer.Option("--fail-on", envvar="ENVFORGE_FAIL_ON", h
 def doctor(
     talk: Talk,
     environment: MaybeEnvironment = None,
-    name: Name = None,
-    prefix: Prefix = None,
-    machine: Machines = None,
+    name: GivenName = None,
+    prefix: GivenPrefix = None,
+    machine: OtherMachines = None,
     python: Python = None,
     purpose: For = None,
     only: Only = None,

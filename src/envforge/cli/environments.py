@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from envforge.cli.common import Answer, DryRun, MaybeEnvironment, Name, Prefix, Talk, Timeout, Yes, command
+from envforge.cli.common import Answer, DryRun, GivenName, GivenPrefix, MaybeEnvironment, Talk, Timeout, Yes, command
 from envforge.cli.dirs import Dirs, find_caches, find_dirs, find_one
 from envforge.cli.locking import staleness
 from envforge.cli.mending import mend_caches, some
@@ -50,7 +50,7 @@ Cache = Annotated[bool, typer.Option("--cache", envvar="ENVFORGE_CLEAN_CACHE", h
 
 @command(examples=("envforge list", "envforge list --json | jq -r '.data.environments[].prefix'"))
 def list_(talk: Talk) -> Answer:
-    """List the environments that are whole: what is in them, where they are, where they were proven to run."""
+    """List the environments: what is in them, where they are, where they were proven to run."""
     dirs = find_dirs()
     found = list_environments(dirs.envs, dirs.registry)
     here = proven_here(found)
@@ -60,7 +60,11 @@ def list_(talk: Talk) -> Answer:
 
 @command(examples=("envforge status vision", "envforge status -p ./env --json", "envforge status vision --deep"))
 def status(
-    talk: Talk, environment: MaybeEnvironment = None, name: Name = None, prefix: Prefix = None, deep: Deep = False
+    talk: Talk,
+    environment: MaybeEnvironment = None,
+    name: GivenName = None,
+    prefix: GivenPrefix = None,
+    deep: Deep = False,
 ) -> Answer:
     """Say whether an environment is as its lock made it, whether the lock is still the spec's, and what is proven.
 
@@ -98,8 +102,8 @@ def _look(talk: Talk, dirs: Dirs, environment: Environment) -> Damage:
 def remove(
     talk: Talk,
     environment: MaybeEnvironment = None,
-    name: Name = None,
-    prefix: Prefix = None,
+    name: GivenName = None,
+    prefix: GivenPrefix = None,
     yes: Yes = False,
     dry_run: DryRun = False,
     timeout: Timeout = None,
@@ -154,8 +158,8 @@ def _one(dirs: Dirs, environment: str | None, name: str | None, prefix: Path | N
 def rollback(
     talk: Talk,
     environment: MaybeEnvironment = None,
-    name: Name = None,
-    prefix: Prefix = None,
+    name: GivenName = None,
+    prefix: GivenPrefix = None,
     timeout: Timeout = None,
 ) -> Answer:
     """Put the previous generation of an environment back; a second rollback undoes the first."""

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from envforge.cli.asking import read_text
-from envforge.cli.common import Answer, Talk, Target, Yes, command
+from envforge.cli.common import Answer, Overwrite, Talk, Target, command
 from envforge.cli.completing import subjects
 from envforge.cli.dirs import find_dirs
 from envforge.cli.fitting import lock_path
@@ -67,7 +67,7 @@ Format = Annotated[
     )
 )
 def export(
-    talk: Talk, subject: Subject, form: Format, target: Target = None, output: Output = None, yes: Yes = False
+    talk: Talk, subject: Subject, form: Format, target: Target = None, output: Output = None, yes: Overwrite = False
 ) -> Answer:
     """Write what is locked for one target as a file of conda, pixi, uv or pip, as a bill of materials, or as an image.
 

@@ -32,12 +32,15 @@ Torch = Annotated[
     str | None, typer.Option("--torch", envvar="ENVFORGE_TORCH", metavar="SPECIFIER", help="Releases of torch.")
 ]
 PythonMinor = Annotated[
-    str | None, typer.Option("--python", envvar="ENVFORGE_FACTS_PYTHON", metavar="MINOR", help="Builds for it.")
+    str | None,
+    typer.Option("--python", envvar="ENVFORGE_FACTS_PYTHON", metavar="MINOR", help="Builds for this Python, `3.12`."),
 ]
 Source = Annotated[
     str | None, typer.Option("--source", envvar="ENVFORGE_SOURCE", metavar="NAME", help="Builds of one source.")
 ]
-Subdir = Annotated[str, typer.Option("--subdir", envvar="ENVFORGE_SUBDIR", metavar="SUBDIR", help="Platform.")]
+Subdir = Annotated[
+    str, typer.Option("--subdir", envvar="ENVFORGE_SUBDIR", metavar="SUBDIR", help="Builds for this platform.")
+]
 All = Annotated[bool, typer.Option("--all", envvar="ENVFORGE_FACTS_ALL", help="List every build, not the newest 20.")]
 MOST_ROWS = 20
 

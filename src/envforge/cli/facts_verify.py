@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 from packaging.version import InvalidVersion, Version
 
-from envforge.cli.common import Answer, MaybeEnvironment, Name, Prefix, Talk, Timeout, command
+from envforge.cli.common import Answer, GivenName, GivenPrefix, MaybeEnvironment, Talk, Timeout, command
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.cli.overlays import facts_here
 from envforge.errors import CouldNotTell, UsageError
@@ -58,8 +58,8 @@ class Held:
 def facts_verify(
     talk: Talk,
     environment: MaybeEnvironment = None,
-    name: Name = None,
-    prefix: Prefix = None,
+    name: GivenName = None,
+    prefix: GivenPrefix = None,
     python: Python = None,
     timeout: Timeout = None,
 ) -> Answer:

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from envforge.cli.asking import read_text
-from envforge.cli.common import Answer, Talk, Yes, command
+from envforge.cli.common import Answer, Overwrite, Talk, command
 from envforge.cli.overlays import facts_here
 from envforge.errors import DiskFailed, UsageError
 from envforge.foreign import Imported, Remark, import_file
@@ -47,7 +47,7 @@ Extra = Annotated[
         "--extra",
         envvar="ENVFORGE_EXTRA",
         metavar="NAME",
-        help="Optional dependencies or a group of a pyproject.toml, too.",
+        help="Optional dependencies or a group of a pyproject.toml, too; repeat it for more.",
     ),
 ]
 
@@ -65,7 +65,7 @@ def import_(
     output: Output = None,
     environment: Environment = None,
     extra: Extra = None,
-    yes: Yes = False,
+    yes: Overwrite = False,
 ) -> Answer:
     """Make a spec of a file of conda, pip, uv, poetry or pixi, and say what could not be carried over.
 

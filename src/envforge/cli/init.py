@@ -44,13 +44,25 @@ Cuda = Annotated[
     ),
 ]
 With = Annotated[
-    list[str] | None, typer.Option("--with", envvar="ENVFORGE_WITH", metavar="NAME", help="A companion of torch.")
+    list[str] | None,
+    typer.Option(
+        "--with",
+        envvar="ENVFORGE_WITH",
+        metavar="NAME",
+        help="A companion of torch, `torchvision`; repeat it for more.",
+    ),
 ]
 Wheel = Annotated[
-    list[str] | None, typer.Option("--wheel", envvar="ENVFORGE_WHEEL", metavar="REQUIREMENT", help="A wheel.")
+    list[str] | None,
+    typer.Option(
+        "--wheel", envvar="ENVFORGE_WHEEL", metavar="REQUIREMENT", help="A wheel, `timm>=1`; repeat it for more."
+    ),
 ]
 Conda = Annotated[
-    list[str] | None, typer.Option("--conda", envvar="ENVFORGE_CONDA", metavar="SPEC", help="A conda package.")
+    list[str] | None,
+    typer.Option(
+        "--conda", envvar="ENVFORGE_CONDA", metavar="SPEC", help="A conda package, `ffmpeg`; repeat it for more."
+    ),
 ]
 
 

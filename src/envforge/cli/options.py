@@ -67,6 +67,21 @@ Prefix = Annotated[
     Path | None,
     typer.Option("-p", "--prefix", envvar="ENVFORGE_PREFIX", metavar="DIR", help="Where the environment goes."),
 ]
+GivenName = Annotated[
+    str | None,
+    typer.Option(
+        "-n",
+        "--name",
+        envvar="ENVFORGE_NAME",
+        metavar="NAME",
+        help="The environment of this name.",
+        autocompletion=environment_names,
+    ),
+]
+GivenPrefix = Annotated[
+    Path | None,
+    typer.Option("-p", "--prefix", envvar="ENVFORGE_PREFIX", metavar="DIR", help="The environment at this prefix."),
+]
 Machines = Annotated[
     list[str] | None,
     typer.Option(
@@ -75,6 +90,16 @@ Machines = Annotated[
         metavar="FILE",
         autocompletion=spec_files,
         help="Decide for this machine (a recording, a profile, or an inline profile); may be given several times.",
+    ),
+]
+OtherMachines = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--machine",
+        envvar="ENVFORGE_MACHINE",
+        metavar="FILE",
+        autocompletion=spec_files,
+        help="Read another machine, not this one: a recording or a profile.",
     ),
 ]
 Target = Annotated[
@@ -92,11 +117,21 @@ Engine = Annotated[
 ]
 Channels = Annotated[
     list[str] | None,
-    typer.Option("--channel", envvar="ENVFORGE_CHANNEL", metavar="URL", help="Conda channel, instead of the spec's."),
+    typer.Option(
+        "--channel",
+        envvar="ENVFORGE_CHANNEL",
+        metavar="URL",
+        help="Conda channel, instead of the spec's; repeat it for more.",
+    ),
 ]
 Indexes = Annotated[
     list[str] | None,
-    typer.Option("--index-url", envvar="ENVFORGE_INDEX_URL", metavar="URL", help="Wheel index, instead of the spec's."),
+    typer.Option(
+        "--index-url",
+        envvar="ENVFORGE_INDEX_URL",
+        metavar="URL",
+        help="Wheel index, instead of the spec's; repeat it for more.",
+    ),
 ]
 FindLinks = Annotated[
     list[str] | None,
@@ -104,7 +139,7 @@ FindLinks = Annotated[
         "--find-links",
         envvar="ENVFORGE_FIND_LINKS",
         metavar="DIR",
-        help="Look for wheels here too, in a directory or on a page.",
+        help="Look for wheels here too, in a directory or on a page; repeat it for more.",
     ),
 ]
 Locked = Annotated[
@@ -116,6 +151,7 @@ Frozen = Annotated[
 Offline = Annotated[bool, typer.Option("--offline", envvar="ENVFORGE_OFFLINE", help="Use no network.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", envvar="ENVFORGE_DRY_RUN", help="Say what would happen, and stop.")]
 Yes = Annotated[bool, typer.Option("-y", "--yes", envvar="ENVFORGE_YES", help="Ask nothing.")]
+Overwrite = Annotated[bool, typer.Option("-y", "--yes", envvar="ENVFORGE_YES", help="Overwrite a file that is there.")]
 NoVerify = Annotated[
     bool,
     typer.Option(

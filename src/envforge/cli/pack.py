@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from envforge.cli.asking import read_text
-from envforge.cli.common import Answer, Offline, Talk, Target, Timeout, Yes, command
+from envforge.cli.common import Answer, Offline, Overwrite, Talk, Target, Timeout, command
 from envforge.cli.completing import spec_files
 from envforge.cli.dirs import Dirs, find_dirs, find_packages
 from envforge.cli.export import lock_of
@@ -72,7 +72,7 @@ def pack(
     output: PackFile,
     target: Target = None,
     offline: Offline = False,
-    yes: Yes = False,
+    yes: Overwrite = False,
     timeout: Timeout = None,
 ) -> Answer:
     """Put a spec, its lock and every file that is locked into one tar, for a machine without network.

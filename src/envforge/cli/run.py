@@ -12,7 +12,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from envforge.cli.common import Answer, MaybeEnvironment, Name, Prefix, Talk, command
+from envforge.cli.common import Answer, GivenName, GivenPrefix, MaybeEnvironment, Talk, command
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.errors import UsageError
 from envforge.model import Environment
@@ -26,7 +26,7 @@ Print = Annotated[
 
 
 @command(examples=("envforge run -n vision python train.py", "envforge run -p ./env -- pytest -q"))
-def run(talk: Talk, words: Words, name: Name = None, prefix: Prefix = None) -> Answer | int:
+def run(talk: Talk, words: Words, name: GivenName = None, prefix: GivenPrefix = None) -> Answer | int:
     """Run a program inside an environment; its exit code is passed on."""
     environment = find_one(find_dirs(), name, prefix)
     if environment is None:
@@ -68,8 +68,8 @@ def _become(argv: list[str], inside: dict[str, str]) -> NoReturn:
 def shell(
     talk: Talk,
     environment: MaybeEnvironment = None,
-    name: Name = None,
-    prefix: Prefix = None,
+    name: GivenName = None,
+    prefix: GivenPrefix = None,
     only_print: Print = False,
 ) -> Answer:
     """Start a shell inside an environment; leave it with `exit`."""

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, get_args
 import typer
 
 from envforge.cli.asking import find_interpreter, read_spec, target_machine, this_machine
-from envforge.cli.common import Answer, GitHub, Junit, MaybeEnvironment, Name, Prefix, Talk, Timeout, command
+from envforge.cli.common import Answer, GitHub, GivenName, GivenPrefix, Junit, MaybeEnvironment, Talk, Timeout, command
 from envforge.cli.dirs import find_dirs, find_one
 from envforge.cli.fitting import cannot_run
 from envforge.cli.handing_on import hand_on
@@ -63,8 +63,8 @@ Device = Annotated[
 def verify(
     talk: Talk,
     environment: MaybeEnvironment = None,
-    name: Name = None,
-    prefix: Prefix = None,
+    name: GivenName = None,
+    prefix: GivenPrefix = None,
     python: Python = None,
     checks: Checks = None,
     require: Require = None,
