@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from cli.calling import envelope
 from cli.calling import envforge as call
+
+PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ class Home:
         """Write a spec whose torch comes from this channel."""
         path = self.root / "work" / f"{name}.yaml"
         path.parent.mkdir(parents=True, exist_ok=True)
-        given = {"torch": "2.9.*", "python": "3.11", "sources": [channel], "channels": [channel], "indexes": [], **keys}
+        places = {"sources": [channel], "channels": [channel], "indexes": []}
+        given = {"torch": "2.9.*", "python": PYTHON, **places, **keys}
         path.write_text("".join(f"{key}: {json.dumps(entry)}\n" for key, entry in given.items() if entry is not None))
         return path
 

@@ -12,6 +12,7 @@ from channel.archive import write_conda
 from channel.stubs import torch_records
 from cli.calling import envelope
 from cli.calling import envforge as call
+from cli.making import PYTHON
 
 INDEX = """
 import asyncio, os, sys
@@ -28,7 +29,7 @@ def broken(tmp_path_factory) -> str:
     folder = tmp_path_factory.mktemp("broken")
     (folder / "noarch").mkdir()
     for torch in ("2.14.0", "2.14.1"):
-        write_conda(folder, next(torch_records(torch, "3.11", ())))
+        write_conda(folder, next(torch_records(torch, PYTHON, ())))
     subprocess.run([sys.executable, "-c", INDEX, folder], check=True, timeout=60)
     return folder.as_uri()
 
@@ -47,7 +48,7 @@ def test_a_failed_check_names_its_layer_and_the_next_candidate(home, channel):
         f"`envforge create {spec} -n demo --try-next 1` would take torch 2.8.0" in document["errors"][-1]["hints"][-1]
     )
     again = home.create(spec, COLUMNS="300")
-    assert (1, True) == (again.returncode, "torch 2.9.1 for the CPU on Python 3.11" in again.stdout)
+    assert (1, True) == (again.returncode, f"torch 2.9.1 for the CPU on Python {PYTHON}" in again.stdout)
     assert "the torch build: `import_torch` failed" in again.stdout
     assert "Use it" not in again.stdout
     assert ["fail"] == [each["verified"]["verdict"] for each in home.listed()]
@@ -86,7 +87,7 @@ def test_tries_are_bounded_and_what_stood_before_is_kept(home, broken, channel):
     spec = both(home, broken, channel)
     done = home.create(spec, "--try-next", "1", COLUMNS="300")
     assert 1 == done.returncode
-    assert "trying torch 2.14.0 for the CPU on Python 3.11" in done.stderr
+    assert f"trying torch 2.14.0 for the CPU on Python {PYTHON}" in done.stderr
     assert 2 == done.stdout.count("the torch build: `import_torch` failed")
     assert ["2.14.0"] == [each["torch"] for each in home.listed()]
     document = envelope(home.create(spec, "--json"))

@@ -71,7 +71,7 @@ def test_what_is_no_python_is_said_without_a_word_of_torch(tmp_path, program, wo
         program = str(tmp_path / "program")
     done = envforge("verify", "--python", program, COLUMNS="300")
     assert (3, True, True) == (done.returncode, done.stdout.startswith("no Python"), words in done.stdout)
-    assert "16 checks skipped: no Python answers" in done.stdout
+    assert "checks skipped: no Python answers" in done.stdout
 
 
 def test_what_cannot_be_tried_without_torch_is_one_line(torchless):

@@ -180,6 +180,8 @@ def test_the_recipe_builds_a_package_that_passes_its_own_tests(tree, built, inde
     """With `pip`'s wheels repacked into a channel: rattler-build makes the package, installs it, and tests it."""
     if sys.base_prefix == "/usr":
         pytest.skip("the system's Python cannot be repacked: its files say `/usr` everywhere")
+    if PROJECT["requires-python"] != f">={sys.version_info.major}.{sys.version_info.minor}":
+        pytest.skip(f"the recipe builds with the least Python, {PROJECT['requires-python']}")
     wheels, channel = tmp_path / "wheels", tmp_path / "channel"
     words = ("download", "-q", "--only-binary", ":all:", "-d", wheels, built[".whl"], "pip", "hatchling")
     run(sys.executable, "-m", "pip", *words)

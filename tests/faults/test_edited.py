@@ -7,6 +7,7 @@ import pytest
 from channel.served import write_index
 from cli.calling import envelope
 from cli.calling import envforge as call
+from cli.making import PYTHON
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def deep(home):
 def test_an_edit_through_a_hard_link_is_found_and_put_right(home, spec, package):
     home.create(spec)
     assert [] == deep(home)["data"]["files"]["flaws"]
-    edited = home.envs / f"demo/lib/python3.11/site-packages/{package}/__init__.py"
+    edited = home.envs / f"demo/lib/python{PYTHON}/site-packages/{package}/__init__.py"
     assert edited.stat().st_nlink > 1
     edit(edited)
     assert "unverified" == envelope(call("status", "demo", "--json", **home.variables))["data"]["state"]
@@ -65,7 +66,7 @@ def test_what_was_edited_in_the_cache_alone_is_cleaned(home, spec):
 
 def test_copies_share_nothing_with_the_cache(home, spec):
     home.create(spec, ENVFORGE_LINK_MODE="copy")
-    site = home.envs / "demo/lib/python3.11/site-packages"
+    site = home.envs / f"demo/lib/python{PYTHON}/site-packages"
     files = [path for path in site.rglob("*") if path.is_file() and not path.is_symlink()]
     assert {1} == {path.stat().st_nlink for path in files}
     for package in ("mpmath", "setuptools"):

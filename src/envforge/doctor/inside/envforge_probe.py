@@ -98,15 +98,20 @@ def conda_records() -> dict[str, str]:
 
 
 def missing_files() -> list[str]:
-    """Give libraries that torch's and NVIDIA's wheels list and that are not there."""
+    """Give libraries that torch's and NVIDIA's wheels list and that are not there.
+
+    The list is read here: since Python 3.12 `Distribution.files` leaves out what is not there.
+    """
+    import csv
     from importlib import metadata
 
     gone: list[str] = []
     for each in metadata.distributions():
         name = (each.metadata["Name"] or "").lower()
         if name == "torch" or name.startswith("nvidia-"):
-            listed = [file for file in each.files or () if ".so" in file.name]
-            gone += [str(file) for file in listed if not Path(str(file.locate())).exists()]
+            rows = csv.reader((each.read_text("RECORD") or "").splitlines())
+            listed = [row[0] for row in rows if row and ".so" in row[0].rpartition("/")[2]]
+            gone += [file for file in listed if not Path(str(each.locate_file(file))).exists()]
     return gone[:20]
 
 
