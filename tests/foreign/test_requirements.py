@@ -87,6 +87,28 @@ def test_a_file_without_torch_is_said_to_have_none(imported):
     ]
 
 
+def test_a_login_stays_out_of_the_spec_and_that_is_said(imported):
+    found = imported("--extra-index-url https://me:secret@a.corp/simple/\ntorch\n", "requirements.txt")
+    said = "the login for `a.corp` stays out of the spec, which is shared: keep it in `~/.netrc` or `pip.conf`"
+    assert (found.spec.indexes, [each.text for each in found.left_out]) == (
+        ("https://a.corp/simple", "pypi"),
+        [said],
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "torch", "sources"),
+    [
+        ("vllm==0.8.5", "==2.6.0", ("pypi",)),
+        ("torch==2.6.0\nvllm==0.8.5", "==2.6.0", ("pypi",)),
+        ("torch==2.6.0\ntimm", "==2.6.0", ("pypi", "pytorch")),
+    ],
+)
+def test_what_was_compiled_against_pypis_torch_takes_that_one(imported, text, torch, sources):
+    found = imported(text, "requirements.txt")
+    assert (str(found.spec.torch), found.spec.sources, found.left_out) == (torch, sources, ())
+
+
 @pytest.mark.parametrize(
     ("text", "where", "said"),
     [

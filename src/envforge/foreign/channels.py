@@ -16,6 +16,7 @@ _MIRRORS = re.compile(
     r"|mirrors?\.(?:aliyun\.com|cloud\.tencent\.com|(?:tuna\.tsinghua|ustc|bfsu|nju|sjtug\.sjtu|hit|zju|pku)\.edu\.cn)"
     r"|repo\.huaweicloud\.com)/(?:.*/)?simple/?$"
 )
+_LOGIN = re.compile(r"(?<=://)[^/@\s]+@")
 _PUBLIC_HOSTS = re.compile(
     r"https?://(?:conda\.anaconda\.org|(?:(?:repo|fast)\.)?prefix\.dev|[^/]+/(?:.*/)?anaconda/cloud)/(.+?)/?$"
 )
@@ -26,7 +27,7 @@ def channel_name(channel: str) -> str | None:
     if _ANACONDAS.match(channel):
         return None
     match = _PUBLIC_HOSTS.match(channel)
-    name = match[1] if match else channel.rstrip("/")
+    name = match[1] if match else _LOGIN.sub("", channel).rstrip("/")
     if name in ANACONDA or name in {"nodefaults", "local"}:
         return None
     return {"pytorch": OLD_CHANNEL, "nvidia": "nvidia"}.get(name, name)
@@ -53,11 +54,19 @@ def channel_remarks(foreign: Foreign) -> Iterator[Remark]:
         )
 
 
+def login_remarks(foreign: Foreign) -> Iterator[Remark]:
+    """Say whose logins are not carried: a spec is shared."""
+    urls = (*foreign.indexes, foreign.default_index or "", *foreign.find_links, *foreign.channels)
+    for host in dict.fromkeys(_LOGIN.sub("", url).split("/")[2] for url in urls if _LOGIN.search(url)):
+        text = f"the login for `{host}` stays out of the spec, which is shared: keep it in `~/.netrc` or `pip.conf`"
+        yield Remark(text=text, where=foreign.origin)
+
+
 def index_name(url: str) -> str:
-    """Give ``pypi`` for the public index, else the URL without the slash at its end."""
+    """Give ``pypi`` for the public index, else the URL without its login and the slash at its end."""
     from pypi_simple import PYPI_SIMPLE_ENDPOINT
 
-    plain = url.rstrip("/")
+    plain = _LOGIN.sub("", url).rstrip("/")
     return "pypi" if plain == PYPI_SIMPLE_ENDPOINT.rstrip("/") else plain
 
 
@@ -76,5 +85,5 @@ def spec_indexes(foreign: Foreign, tied: Iterable[str]) -> tuple[str, ...]:
 
 def spec_links(foreign: Foreign) -> tuple[str, ...]:
     """Give the find-links places that are not torch's own; a relative path begins with ``./``."""
-    kept = (each for each in foreign.find_links if page_of(each) is None)
+    kept = (_LOGIN.sub("", each) for each in foreign.find_links if page_of(each) is None)
     return tuple(each if re.match(r"[a-z]+://|[./~]", each) else f"./{each}" for each in kept)

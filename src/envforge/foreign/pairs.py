@@ -17,6 +17,7 @@ from envforge.spec.built_for import BuiltFor, built_for, made_for
 
 COMPANIONS = ("torchvision", "torchaudio")
 PAIRED = (*COMPANIONS, "torchtext", "torchdata", "xformers", "vllm")
+COMPILED = ("vllm", "xformers")
 PLATFORM = "linux-64"
 
 
@@ -79,6 +80,12 @@ def pinned(foreign: Foreign) -> Iterator[Wanted]:
     """Give the companions that the file asks for in some version."""
     known = (each for each in foreign.wanted if each.name in PAIRED and here(each.text))
     return (each for each in known if version_of(each) is not None)
+
+
+def for_pypis_torch(foreign: Foreign) -> bool:
+    """Tell whether the file takes a wheel from PyPI that was compiled against PyPI's own torch, for its one CUDA."""
+    wheels = (each for each in foreign.wanted if each.kind == "wheel" and each.name in COMPILED and here(each.text))
+    return any("@" not in each.text and "+" not in each.version for each in wheels)
 
 
 def pairs(wanted: Wanted, torch: Version, facts: Facts) -> bool:

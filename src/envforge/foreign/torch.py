@@ -13,7 +13,7 @@ from envforge.errors import SpecError
 from envforge.facts import Facts
 from envforge.foreign.channels import channel_name, known_channels, source_name
 from envforge.foreign.nouns import Foreign, Remark, Wanted
-from envforge.foreign.pairs import COMPANIONS, PLATFORM, extensions, loads_in, meant, pairs
+from envforge.foreign.pairs import COMPANIONS, PLATFORM, extensions, for_pypis_torch, loads_in, meant, pairs
 from envforge.foreign.variants import Cuda, of_build, of_tag, other_vendor, page_of, wants_cuda
 from envforge.foreign.versions import version_of
 from envforge.foreign.wheel_markers import here
@@ -57,7 +57,8 @@ class Torch:
 def read_torch(foreign: Foreign, facts: Facts) -> Torch:
     """Read what is asked of torch. Raises SpecError where a version cannot be said in PEP 440."""
     asked = _asked(foreign.wanted)
-    kind = asked[0].kind if asked else None
+    compiled = for_pypis_torch(foreign)
+    kind = asked[0].kind if asked else "wheel" if compiled else None
     narrowed = meant(foreign, _version(asked), facts)
     wanted = narrowed.torch
     says = (*_says(foreign, asked, kind, wanted, facts), *_of_extensions(foreign, wanted))
@@ -67,11 +68,12 @@ def read_torch(foreign: Foreign, facts: Facts) -> Torch:
         torch=wanted,
         cuda=cuda,
         gpu="none" if cuda == "none" else "required" if chosen else None,
-        sources=_sources(foreign, asked, kind, cuda if chosen and chosen.of_torch else None),
+        sources=_sources(foreign, asked, kind, cuda if chosen and chosen.of_torch else None, compiled=compiled),
         kind=kind,
         taken=(*_taken(asked), *narrowed.taken, *_taken_cuda(chosen, cuda)),
         left_out=(
-            *(narrowed.left_out),
+            *narrowed.left_out,
+            *(() if asked or narrowed.taken else _unasked(foreign)),
             *_contradictions(chosen, says),
             *_nightly(foreign, asked),
             *_other_vendors(foreign, asked),
@@ -192,8 +194,17 @@ def _is_built(cuda: str, torch: SpecifierSet | None, facts: Facts) -> bool:
     )
 
 
-def _sources(foreign: Foreign, asked: tuple[Wanted, ...], kind: str | None, cuda: Cuda | None) -> tuple[str, ...]:
-    """Give where torch comes from: the file's own channel or index, never another."""
+def _unasked(foreign: Foreign) -> Iterator[Remark]:
+    yield Remark(text="the file asks for no torch; the spec gets the newest that serves", where=foreign.origin)
+
+
+def _sources(
+    foreign: Foreign, asked: tuple[Wanted, ...], kind: str | None, cuda: Cuda | None, *, compiled: bool
+) -> tuple[str, ...]:
+    """Give where torch comes from: the file's own channel or index, never another.
+
+    PyPI's alone where a wheel was ``compiled`` against it: the other variants of that torch cannot load it.
+    """
     if kind == "conda":
         return (_channel(foreign, asked),)
     if kind is None:
@@ -204,7 +215,7 @@ def _sources(foreign: Foreign, asked: tuple[Wanted, ...], kind: str | None, cuda
         return ("pytorch",)
     own = tied or foreign.default_index
     source = source_name(own) if own and not own.endswith(".whl") else "pypi"
-    return ("pypi", "pytorch") if source == "pypi" else (source,)
+    return ("pypi", "pytorch") if source == "pypi" and not compiled else (source,)
 
 
 def _channel(foreign: Foreign, asked: tuple[Wanted, ...]) -> str:

@@ -9,7 +9,7 @@ from pathlib import PurePath
 from packaging.specifiers import SpecifierSet
 
 from envforge.facts import Facts
-from envforge.foreign.channels import channel_remarks, spec_channels, spec_indexes, spec_links
+from envforge.foreign.channels import channel_remarks, login_remarks, spec_channels, spec_indexes, spec_links
 from envforge.foreign.exported import solved_anew
 from envforge.foreign.nouns import Foreign, Imported, Remark, Wanted
 from envforge.foreign.pairs import COMPANIONS, loads_in
@@ -62,6 +62,7 @@ def translate(foreign: Foreign, facts: Facts) -> Imported:
             *left,
             *python_remarks,
             *channel_remarks(foreign),
+            *login_remarks(foreign),
             *_unsaid(foreign, torch),
             *undated,
         ),
@@ -145,8 +146,6 @@ def _unsaid(foreign: Foreign, torch: Torch) -> Iterator[Remark]:
     for name, _ in foreign.variables:
         if not _is_variable(name):
             yield Remark(text=f"`{name}` is not the name of a variable", where=foreign.origin)
-    if torch.kind is None:
-        yield Remark(text="the file asks for no torch; the spec gets the newest that serves", where=foreign.origin)
 
 
 def _is_variable(name: str) -> bool:

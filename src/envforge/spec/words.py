@@ -22,7 +22,7 @@ UNITS = {"B": 1} | {
     for unit, base in ((f"{letter}B", 1000), (f"{letter}IB", 1024))
 }
 OWN_KEYS = {"python": "python", "torch": "torch", "pytorch": "torch"}
-FOLLOWERS = ("torchvision", "torchaudio", "torchtext")
+FOLLOWERS = ("torchvision", "torchaudio")
 SWAPPED = {"=>": ">=", ">>": ">=", "=<": "<=", "<<": "<="}
 
 
