@@ -92,6 +92,19 @@ def test_a_version_that_conda_holds_is_said_in_a_conflict(make_plan: MakePlan, i
     assert "`mpmath` 1.5.0 comes from conda" == refused.value.where[0]
 
 
+def test_a_limit_brings_nothing_and_holds_what_comes(make_plan: MakePlan, index: Path, tmp_path: Path) -> None:
+    def versions(*limits: str) -> dict[str, str]:
+        plan = make_plan(**wheels("sympy"), wheel_limits=limits)
+        found = engine(tmp_path, (index / "simple").as_uri()).lock(plan, (), ignore)
+        return {each.name: each.version for each in found}
+
+    free = versions()
+    assert free == versions("numpy <2", f"mpmath <={free['mpmath']}")
+    with pytest.raises(Unsatisfiable, match="mpmath") as refused:
+        versions(f"mpmath <{free['mpmath']}")
+    assert f"torch 2.13.0 was built for `mpmath <{free['mpmath']}`" == refused.value.where[0]
+
+
 def test_conda_names_become_pypi_names() -> None:
     plain = replace(package("zlib", "1.3"), noarch=None, depends=("libgcc >=13",))
     packages = (

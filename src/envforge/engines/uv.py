@@ -85,7 +85,7 @@ class UvEngine:
             arguments = ["pip", "compile", "--python", python, *lock_arguments(plan, pins, indexes, folder)]
             done = self._run(arguments, indexes, self._deadline_s)
             if not done.ok:
-                raise lock_failure(done, pins, _shown(indexes))
+                raise lock_failure(done, _held(plan, pins), _shown(indexes))
             found = read_pylock((folder / "pylock.toml").read_text(encoding="utf-8"))
         return tuple(_sized(each) for each in found)
 
@@ -176,3 +176,10 @@ def _sized(wheel: Locked) -> Locked:
 def _shown(indexes: Indexes) -> list[str]:
     named = [indexes.torch, *indexes.ordered, indexes.default]
     return [*(each for each in named if each), *indexes.find_links]
+
+
+def _held(plan: Plan, pins: Mapping[str, str]) -> dict[str, str]:
+    """Say of each package whose version is not free what holds it: a limit of the plan, or conda, which has it."""
+    torch = plan.candidate.build.torch
+    limits = {each.split()[0]: f"torch {torch} was built for `{each}`" for each in plan.wheel_limits}
+    return limits | {name: f"`{name}` {version} comes from conda" for name, version in pins.items()}

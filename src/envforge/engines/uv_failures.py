@@ -42,8 +42,8 @@ _BAD = re.compile(
 )
 
 
-def lock_failure(done: Completed, pins: Mapping[str, str], indexes: Iterable[str]) -> EnvforgeError:
-    """Tell what cannot be from what could not be asked."""
+def lock_failure(done: Completed, held: Mapping[str, str], indexes: Iterable[str]) -> EnvforgeError:
+    """Tell what cannot be from what could not be asked; ``held`` says of a package's name what holds its version."""
     text = _clean(done.stderr)
     if done.timed_out:
         return Unreachable(f"uv got no answer within {done.took_s:.0f} s", _places(indexes))
@@ -56,7 +56,7 @@ def lock_failure(done: Completed, pins: Mapping[str, str], indexes: Iterable[str
     if _OFFLINE.search(text):
         return Unreachable(f"not in uv's cache, and offline: {_reason(text)}", (), ("run once without `--offline`",))
     if "No solution found" in text:
-        return Unsatisfiable(f"no set of wheels satisfies the request: {_reason(text)}", _details(text, pins, indexes))
+        return Unsatisfiable(f"no set of wheels satisfies the request: {_reason(text)}", _details(text, held, indexes))
     if _NETWORK.search(text):
         return _unreachable(text, indexes)
     return EngineFailed(f"uv failed: {_chain(text)[0]}", tuple(_chain(text)[1:SHOWN]))
@@ -108,15 +108,15 @@ def _spoken(step: str) -> str:
     return re.sub(r"\brequest(==0)? depends on ", "you require ", short)
 
 
-def _details(text: str, pins: Mapping[str, str], indexes: Iterable[str]) -> tuple[str, ...]:
-    held = [f"`{name}` {version} comes from conda" for name, version in pins.items() if re.search(rf"\b{name}\b", text)]
+def _details(text: str, held: Mapping[str, str], indexes: Iterable[str]) -> tuple[str, ...]:
+    reasons = [reason for name, reason in held.items() if re.search(rf"\b{name}\b", text)]
     proof = [
         line.strip()
         for line in text.split("\nhint: ", maxsplit=1)[0].split("cause: ", 1)[-1].splitlines()
         if line.strip()
     ]
     long = len(" ".join(proof)) > LONGEST
-    return (*held, *_hints(text), *(proof[:SHOWN] if long else ()), *_places(indexes))
+    return (*reasons, *_hints(text), *(proof[:SHOWN] if long else ()), *_places(indexes))
 
 
 def _hints(text: str) -> list[str]:
