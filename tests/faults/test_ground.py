@@ -7,13 +7,8 @@ import sys
 import pytest
 
 from cli.calling import envelope, envforge
-from cli.making import PYTHON, Home
+from cli.making import PYTHON
 from faults.mounts import mounted
-
-
-@pytest.fixture
-def home(tmp_path):
-    return Home(root=tmp_path, cache=tmp_path / "cache")
 
 
 def told(done):

@@ -94,6 +94,13 @@ def test_a_failing_disk_is_named(tmp_path, library):
     assert str(tmp_path) in done.stdout
 
 
+def test_what_failed_first_is_told_where_nothing_can_be_cleared_either(tmp_path, library):
+    for at in (24, 28, 40, 52):
+        done = work(tmp_path, "make", at, unlucky(library, below=tmp_path, at=at, errno=errno.EROFS, times=0))
+        assert (5, True) == (done.returncode, done.stdout.startswith("the disk refused: Read-only")), done
+    assert_next_one_succeeds(tmp_path, 1)
+
+
 @pytest.mark.parametrize("how", [errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL], ids=errno.errorcode.get)
 def test_a_file_system_without_locks_still_serves_one_process_at_a_time(tmp_path, library, how):
     luck = unlucky(library, flock=how)

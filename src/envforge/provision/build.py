@@ -9,7 +9,7 @@ from typing import NamedTuple
 from envforge.errors import DiskFailed, EngineFailed, UsageError
 from envforge.model import Emit, Engine, Environment, Lock, Section, WheelEngine, value
 from envforge.provision.claim import claim
-from envforge.provision.disk import disk_error, write_whole
+from envforge.provision.disk import delete_tree, disk_error, write_whole
 from envforge.provision.drift import distributions, drift, missing_artefacts
 from envforge.provision.marker import SCHEMA, Marker, is_ours, read_environment, write_marker
 from envforge.provision.place import Place
@@ -89,7 +89,7 @@ def _provision(lock: Lock, section: Section, place: Place, engines: Engines, emi
         return present
     created = now()
     with staged(place, created) as stage:
-        _refuse_ground(stage.parent)
+        _refuse_ground(stage.with_name("trial"), place)
         try:
             _fill(section, stage, place.prefix, engines, emit)
             _write_variables(section, stage)
@@ -133,9 +133,13 @@ def refuse_foreign(place: Place) -> None:
     raise UsageError(f"the prefix is {what}", (str(prefix),), ("choose another one with `--prefix` or `--name`",))
 
 
-def _refuse_ground(folder: Path) -> None:
-    if what := lack(folder, lived_in=True):
-        raise DiskFailed(f"no environment can be on this file system: it {what}", (str(folder.parent),), (ELSEWHERE,))
+def _refuse_ground(trial: Path, place: Place) -> None:
+    trial.mkdir()
+    what = lack(trial, lived_in=True)
+    delete_tree(trial)
+    if what:
+        where = (str(place.prefix.parent),)
+        raise DiskFailed(f"no environment can be on this file system: it {what}", where, (ELSEWHERE,))
 
 
 def _fill(section: Section, stage: Path, final: Path, engines: Engines, emit: Emit) -> None:

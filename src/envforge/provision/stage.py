@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from envforge.errors import DiskFailed
 from envforge.provision.disk import (
     copy_whole,
     delete_tree,
@@ -40,16 +41,24 @@ def now() -> str:
 def staged(place: Place, created: str) -> Iterator[Path]:
     """Give the folder to build in; whatever happens inside, nothing of the stage is left at the end.
 
-    A swap that failed half-way is put right first.
+    A swap that failed half-way is put right first. Where the disk refuses that too, what failed first is raised, and
+    the next run does it.
     """
     home = _fresh(place)
     try:
         write_journal(home, place, created)
         yield home / "prefix"
-    finally:
-        with shielded():
-            _put_right(home, place, created)
-            discard(home)
+    except BaseException:
+        with suppress(OSError, DiskFailed):
+            _clear(home, place, created)
+        raise
+    _clear(home, place, created)
+
+
+def _clear(home: Path, place: Place, created: str) -> None:
+    with shielded():
+        _put_right(home, place, created)
+        discard(home)
 
 
 def _fresh(place: Place) -> Path:
@@ -68,7 +77,7 @@ def write_journal(home: Path, place: Place, created: str) -> None:
 
 def discard(home: Path) -> None:
     """Delete a stage, its journal last, so that an interrupted deletion is still known as ours."""
-    for part in ("prefix", "draft", "old", "gone"):
+    for part in ("trial", "prefix", "draft", "old", "gone"):
         if os.path.lexists(home / part):
             delete_tree(home / part)
     (home / JOURNAL).unlink(missing_ok=True)
@@ -123,9 +132,7 @@ def _sweep(home: Path, place: Place) -> bool:
         return _sweep_unborn(home)
     if journal.get("prefix") != str(place.prefix):
         return False
-    with shielded():
-        _put_right(home, place, str(journal.get("created")))
-        discard(home)
+    _clear(home, place, str(journal.get("created")))
     return True
 
 
