@@ -31,6 +31,12 @@ def test_a_healthy_stub_passes(stub):
     assert ({**PASSED, "build_facts": ("pass", None)}, "pass") == (said(report), report.verdict)
 
 
+def test_the_check_that_runs_is_shown_the_import_first(stub):
+    shown = []
+    verify(stub(fault="os.abort()"), None, CHECKS, emit=lambda step: shown.append(step.subject.split(" · ")[0]))
+    assert ["import_torch", "build_facts", "import_torch", "torch_origin"] == shown
+
+
 @pytest.mark.parametrize(
     ("fault", "outcome", "code"),
     [

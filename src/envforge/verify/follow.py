@@ -21,6 +21,7 @@ TOO_OLD = 64
 EXPECTED_EXITS = (0, 3, 75)
 IMPORT = "import_torch"
 Sink = Callable[[CheckResult], None]
+Notice = Callable[[str, str | None], None]
 
 
 @value
@@ -33,10 +34,16 @@ class Target:
 
 
 class Follower:
-    """Runs checks on one target; ``hello`` and ``device`` are what its workers said of themselves."""
+    """Runs checks on one target; ``hello`` and ``device`` are what its workers said of themselves.
 
-    def __init__(self, python: Path, target: Target, order: Mapping[str, Any], sink: Sink, until: float) -> None:
-        self.python, self.target, self.order, self.sink, self.until = python, target, order, sink, until
+    ``notice`` is told of each check that starts, and on which device; ``sink`` gets its result.
+    """
+
+    def __init__(
+        self, python: Path, target: Target, order: Mapping[str, Any], sink: Sink, notice: Notice, until: float
+    ) -> None:
+        self.python, self.target, self.order, self.until = python, target, order, until
+        self.sink, self.notice = sink, notice
         self.hello: dict[str, Any] = {}
         self.device: dict[str, Any] = {}
         self.imported: bool | None = None
@@ -107,6 +114,7 @@ class Follower:
         if kind == "start":
             self.current = next((check for check in self.left if check.name == event["check"]), self.current)
             self._start_clock(float(event["limit_s"]))
+            self.notice(event["check"], self.label)
         elif kind == "result":
             self._take_result(event)
         elif kind in ("hello", "device"):

@@ -162,7 +162,11 @@ class _Suite:
             result = _required_but_skipped(result)
         with self.lock:
             self.results.append(result)
-            self.emit(Progress(phase="verify", subject=" · ".join(filter(None, (result.check, result.device)))))
+
+    def notice(self, check: str, device: str | None) -> None:
+        """Show which check runs now."""
+        with self.lock:
+            self.emit(Progress(phase="verify", subject=" · ".join(filter(None, (check, device)))))
 
     def _target(self, device: str) -> Target:
         if device == "auto":
@@ -176,7 +180,7 @@ class _Suite:
         return {**IN_BUS_ORDER, **self.environ, "CUDA_VISIBLE_DEVICES": devices}
 
     def _follow(self, target: Target, importing: Check, checks: tuple[Check, ...], sink: Sink) -> Follower:
-        follower = Follower(self.python, target, self.order, sink, self.until)
+        follower = Follower(self.python, target, self.order, sink, self.notice, self.until)
         follower.run(importing, checks)
         return follower
 
@@ -193,7 +197,7 @@ class _Suite:
 
     def _at_once(self, targets: Iterable[Target], importing: Check, checks: tuple[Check, ...]) -> None:
         sink = _without_good_imports(self.take)
-        followers = [Follower(self.python, target, self.order, sink, self.until) for target in targets]
+        followers = [Follower(self.python, target, self.order, sink, self.notice, self.until) for target in targets]
         threads = [threading.Thread(target=each.run, args=(importing, checks), daemon=True) for each in followers]
         for thread in threads:
             thread.start()
