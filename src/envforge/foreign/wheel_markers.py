@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from packaging.markers import InvalidMarker, Marker
+from packaging.markers import InvalidMarker, Marker, UndefinedComparison, UndefinedEnvironmentName
 from packaging.requirements import InvalidRequirement, Requirement
 
 PYTHON = "3.12"
@@ -30,10 +30,10 @@ def here(requirement: str) -> bool:
 
 
 def holds_on_linux(marker: str) -> bool:
-    """Tell whether a marker holds on Linux; no marker does, and one that cannot be read does too."""
+    """Tell whether a marker holds on Linux; no marker does, and one that cannot be read or asked does too."""
     if not marker:
         return True
     try:
         return Marker(marker).evaluate(dict(LINUX))
-    except InvalidMarker:
+    except (InvalidMarker, UndefinedComparison, UndefinedEnvironmentName):
         return True
