@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import difflib
+import re
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
@@ -85,7 +87,7 @@ def test_one_changed_version_is_a_small_diff() -> None:
     newer = replace(CONDA, version="3.11.8", url=CONDA.url.replace("3.11.7", "3.11.8"), sha256="ef" * 32)
     changed = replace(LOCK, sections=(replace(SECTION, artefacts=(newer, WHEEL)),))
     lines = difflib.ndiff(write_lock(LOCK).splitlines(), write_lock(changed).splitlines())
-    assert 6 == len([line for line in lines if line.startswith(("+", "-"))])
+    assert 8 == len([line for line in lines if line.startswith(("+", "-"))])
 
 
 def test_versions_stay_text() -> None:
@@ -122,6 +124,126 @@ def test_what_was_not_written_by_us_is_refused_with_its_line(right: str) -> None
     assert refused.value.where[0].startswith("a.lock.yaml:")
 
 
+def conda_url(**said: str) -> str:
+    names = {"name": CONDA.name, "version": CONDA.version, "build": CONDA.build, **said}
+    return CONDA.url.rpartition("/")[0] + "/" + "{name}-{version}-{build}.conda".format(**names)
+
+
+FORGED = [
+    ({"build_number": -1}, "`-1` is out of range"),
+    ({"build_number": 10**30}, "is out of range"),
+    ({"size_bytes": -5}, "`-5` is out of range"),
+    ({"noarch": "evil"}, "`evil` is not plain"),
+    ({"md5": "zz"}, "`zz` is not plain"),
+    ({"attestations_sha256": "../../x"}, "`../../x` is not plain"),
+    ({"site_packages_path": "../../../tmp/evil"}, "`../../../tmp/evil` is not plain"),
+    ({"site_packages_path": "/tmp/evil"}, "`/tmp/evil` is not plain"),
+    ({"sha256": "\uff11" + SHA[1:]}, "is not a sha256"),
+    ({"sha256": SHA.upper()}, "is not a sha256"),
+    ({"url": "https://[::1/linux-64/x"}, "is not the URL of a file"),
+    ({"url": "https://h:port/linux-64/x"}, "is not the URL of a file"),
+    ({"url": "https:///linux-64/x"}, "is not the URL of a file"),
+    ({"url": "ftp://h/linux-64/x"}, "is not the URL of a file"),
+    ({"url": "javascript:x/linux-64/x"}, "is not the URL of a file"),
+    ({"url": CONDA.url.replace("/linux-64", "%00/linux-64")}, "is not the URL of a file"),
+    ({"url": CONDA.url.replace("/linux-64", "\n/linux-64")}, "has a control character"),
+    ({"url": CONDA.url + "#sha256:" + SHA}, "is not the URL of a file alone"),
+    ({"url": CONDA.url.replace("/linux-64", "/../evil/linux-64")}, "is not the URL of a file"),
+    ({"url": CONDA.url.replace("/linux-64", "/%2e%2e/linux-64")}, "is not the URL of a file"),
+    ({"url": CONDA.url + "?x=1"}, "is not the URL of a file alone"),
+    ({"name": "--help", "url": conda_url(name="--help")}, "`--help` is not plain"),
+    ({"name": "pyth\u043en", "url": conda_url(name="pyth\u043en")}, "`pyth\u043en` is not plain"),
+    ({"name": "../evil", "url": conda_url(name="..%2Fevil")}, "is not the URL of a file"),
+    ({"build": "../x", "url": conda_url(build="..%2Fx")}, "`../x` is not plain"),
+    ({"version": "3.11\x1b[2J"}, "has a control character"),
+    ({"url": "https://conda.anaconda.org/conda-forge/noarch/mpmath-1.3.0-0.conda"}, "its URL is of `noarch`"),
+    ({"subdir": "osx-64", "url": CONDA.url.replace("linux-64", "osx-64")}, "it is for `osx-64`"),
+]
+
+
+@pytest.mark.parametrize(("change", "says"), FORGED, ids=[says for _, says in FORGED])
+def test_a_record_that_was_forged_is_refused_although_its_digest_is_right(change: dict[str, object], says: str) -> None:
+    forged = replace(LOCK, sections=(replace(SECTION, artefacts=(replace(CONDA, **change), WHEEL)),))
+    with pytest.raises(SpecError) as refused:
+        read_lock(write_lock(forged), "a.lock.yaml")
+    assert says in refused.value.message
+    assert re.fullmatch(r"a\.lock\.yaml:\d+:\d+", refused.value.where[0])
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"artefacts": (), "interpreter": None}, "the section has no Python"),
+        ({"candidate": replace(SECTION.candidate, python="3.12")}, "the section is for Python 3.12, and has 3.11.7"),
+        ({"candidate": replace(SECTION.candidate, python="../..")}, "the section is for Python ../.., and has 3.11.7"),
+        ({"interpreter": Interpreter(path="env/python", version=Dotted("3.11"))}, "is not the whole path of a Python"),
+        ({"variables": (("A=1;rm -rf /", "x"),)}, "is no name for a variable or a package"),
+        ({"variables": (("A", "x\nexport B=1"),)}, "has a control character"),
+        ({"target": "a\x1b[31m"}, "has a control character"),
+    ],
+)
+def test_a_section_that_was_forged_is_refused(change: dict[str, object], says: str) -> None:
+    with pytest.raises(SpecError, match=re.escape(says)):
+        read_lock(write_lock(replace(LOCK, sections=(replace(SECTION, **change),))), "a.lock.yaml")
+
+
+@pytest.mark.parametrize("name", ["", "../x", "a b", "-x", "a\x00b"])
+def test_a_name_that_no_environment_can_have_is_refused(name: str) -> None:
+    with pytest.raises(SpecError, match=r"cannot be the name|control character"):
+        read_lock(write_lock(replace(LOCK, name=name)), "a.lock.yaml")
+
+
+MIXED = {
+    f"sha256: {SHA}": f"sha256: {'ef' * 32}",
+    "size_bytes: 25000000": "size_bytes: 25000001",
+    "driver: 560.28.03": "driver: 525.60.13",
+    "torch: 2.13.0": "torch: 2.12.0",
+    "    - tzdata\n": "",
+    "OMP_NUM_THREADS: '8'": "OMP_NUM_THREADS: '9'",
+    "subdir: linux-64\n    size": "subdir: linux-64\n    link_scripts: true\n    size",
+}
+
+
+@pytest.mark.parametrize("right", MIXED)
+def test_a_section_that_was_edited_or_mixed_from_two_is_refused(right: str) -> None:
+    text = write_lock(LOCK)
+    with pytest.raises(SpecError, match="section `here` is not as it was written") as refused:
+        read_lock(text.replace(right, MIXED[right], 1), "a.lock.yaml")
+    assert ("a.lock.yaml:8:11",) == refused.value.where
+
+
+def test_a_lock_that_was_cut_anywhere_is_refused() -> None:
+    text = write_lock(LOCK)
+    lines = [place.end() for place in re.finditer("\n", text.rstrip())]
+    for end in (*lines, *range(0, len(text.rstrip()), 17)):
+        with pytest.raises(SpecError) as refused:
+            read_lock(text[:end], "a.lock.yaml")
+        assert re.fullmatch(r"a\.lock\.yaml:\d+:\d+", refused.value.where[0]), end
+
+
+@pytest.mark.law
+@given(st.integers(0, len(write_lock(LOCK)) - 1), st.integers(0, 6))
+def test_law_a_flipped_bit_is_refused_or_changes_nothing(place: int, bit: int) -> None:
+    raw = bytearray(write_lock(LOCK).encode())
+    raw[place] ^= 1 << bit
+    with suppress(SpecError):
+        read = read_lock(raw.decode("ascii"), "a.lock.yaml")
+        assert in_order(LOCK).sections == tuple(replace(each, target="here") for each in read.sections)
+
+
+def test_a_section_of_an_earlier_version_has_no_digest_and_is_read() -> None:
+    lines = [each for each in write_lock(LOCK).splitlines(keepends=True) if not each.startswith("  digest:")]
+    assert in_order(LOCK) == read_lock("".join(lines), "a.lock.yaml")
+
+
+def test_sections_of_two_targets_are_merged_by_git_and_stay_good() -> None:
+    other = replace(SECTION, target="other", artefacts=(CONDA,))
+    both = replace(LOCK, sections=(SECTION, other))
+    mine, theirs = (write_lock(replace(LOCK, sections=(each,))) for each in (SECTION, other))
+    merged = mine + theirs[theirs.index("- target: other") :]
+    assert in_order(both) == read_lock(merged, "a.lock.yaml")
+
+
 def test_a_package_that_stands_twice_is_refused_with_both_lines() -> None:
     twice = replace(LOCK, sections=(replace(SECTION, artefacts=(CONDA, CONDA)),))
     with pytest.raises(SpecError, match="conda package `python` stands twice, first on line"):
@@ -150,7 +272,12 @@ builds = st.from_regex(r"[a-z0-9_]{1,9}", fullmatch=True)
 def artefacts(draw: st.DrawFn) -> Locked:
     name, version, build = draw(names), str(draw(dotted)), draw(builds)
     shas = st.text("0123456789abcdef", min_size=64, max_size=64)
-    common = {"name": name, "version": version, "sha256": draw(shas), "size_bytes": draw(st.none() | st.integers(0))}
+    common = {
+        "name": name,
+        "version": version,
+        "sha256": draw(shas),
+        "size_bytes": draw(st.none() | st.integers(0, 2**53)),
+    }
     if draw(st.booleans()):
         return Locked(kind="wheel", url=f"https://x.org/{name}-{version}-py3-none-any.whl", **common)
     url = f"file:///c/noarch/{name}-{version}-{build}.conda"

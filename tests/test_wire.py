@@ -41,7 +41,7 @@ def test_a_duplicate_key_names_both_lines():
 
 
 def test_an_empty_file_is_said():
-    assert problem("# only a comment\n") == ("the file is empty", ("a.yaml",))
+    assert problem("# only a comment\n") == ("the file is empty", ("a.yaml:1:1",))
 
 
 def test_a_tab_gets_its_place():

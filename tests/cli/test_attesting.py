@@ -12,6 +12,7 @@ import pytest
 from channel.served import Served
 from channel.wheelhouse import Channel
 from cli.calling import envelope, envforge
+from cli.forging import forge_package
 from cli.making import Home
 from engines.signing import SIGNER, Sigstore, attest_channel
 from envforge.lock import read_lock, write_lock
@@ -98,15 +99,13 @@ def test_a_lock_that_was_edited_does_not_fool_the_policy(
     maker = user("maker")
     spec = locked(maker, served.url, root, attestations=POLICY)
     path = spec.with_name("demo.lock.yaml")
-    lock = read_lock(path.read_text(), str(path))
-    (section,) = lock.sections
-    artefacts = [
-        replace(each, url=each.url.replace(served.url, channel.url)) if each.name == "tzdata" else each
-        for each in section.artefacts
-    ]
-    path.write_text(write_lock(replace(lock, sections=(replace(section, artefacts=tuple(artefacts)),))))
-    code, message = refused(create(maker, spec, *words, **root))
-    assert (5, f"1 of {sum(each.kind == 'conda' for each in artefacts)} packages are not attested") == (code, message)
+    forge_package(path, "tzdata", lambda each: replace(each, sha256="ab" * 32))
+    document = create(maker, spec, *words, **root)
+    assert (5, "artefact", True) == (
+        document["exit"],
+        document["errors"][0]["code"],
+        "packages are not attested" in document["errors"][0]["message"],
+    )
     assert [] == maker.left()
 
 

@@ -5,11 +5,13 @@ told as proven, is part of what is tested. Where the channel has a real torch, i
 """
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from cli.calling import envelope
 from cli.calling import envforge as call
+from cli.forging import forge_package
 from patience import in_time
 
 
@@ -200,6 +202,36 @@ def test_a_lock_can_be_checked_and_written_alone(home, channel):
     assert (True, False) == (first["data"]["changed"], again["data"]["changed"])
     assert [("here", True)] == [(each["target"], each["packages"] > 3) for each in first["data"]["sections"]]
     assert 0 == call("lock", spec, "--locked", **home.variables).returncode
+
+
+@pytest.mark.parametrize("broken", [b"", b"\xff\x00 no text", b"schema: envforge.lock/1\n", None])
+def test_a_lock_that_cannot_be_read_is_left_alone_until_it_is_written_anew(broken, home, channel):
+    spec = home.spec(channel.url)
+    call("lock", spec, "--no-progress", **home.variables)
+    path = spec.with_name("demo.lock.yaml")
+    whole = path.read_bytes()
+    cut = whole[: len(whole) * 2 // 3] if broken is None else broken
+    path.write_bytes(cut)
+    exported = ("export", spec, "--format", "pixi-lock")
+    for words in (("create", spec), ("create", spec, "--frozen"), ("lock", spec, "--locked"), exported):
+        refused = envelope(call(*words, "--json", **home.variables))
+        place = refused["errors"][0]["where"][0]
+        assert (2, True) == (refused["exit"], place.startswith(f"{path}:")), refused
+        assert ([], cut) == (home.left(), path.read_bytes())
+    assert envelope(call("lock", spec, "--json", "--no-progress", **home.variables))["data"]["changed"]
+    assert whole == path.read_bytes()
+
+
+def test_a_frozen_lock_runs_no_link_script_without_the_leave_of_the_spec(home, channel):
+    spec = home.spec(channel.url)
+    call("lock", spec, "--no-progress", **home.variables)
+    path = spec.with_name("demo.lock.yaml")
+    forge_package(path, "numpy", lambda each: replace(each, link_scripts=True))
+    for word in ("--frozen", "--locked"):
+        refused = envelope(home.create(spec, word, "--json"))
+        said = "the lock lets the link script of `numpy` run, and the spec does not"
+        assert (4, said) == (refused["exit"], refused["errors"][0]["message"])
+    assert [] == home.left()
 
 
 def test_every_target_has_a_section(home, channel):

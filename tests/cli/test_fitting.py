@@ -20,6 +20,7 @@ from envforge.model import (
     Gpu,
     Interpreter,
     Lock,
+    Locked,
     Machine,
     Section,
 )
@@ -45,6 +46,22 @@ GPU_HOST = Machine(
     glibc=Dotted("2.36"),
 )
 CPU_HOST = Machine(name="desk", subdir="linux-64", driver=ABSENT, gpus=(), glibc=Dotted("2.36"))
+PYTHON = Locked(
+    name="python",
+    version="3.12.3",
+    kind="conda",
+    url="https://conda.anaconda.org/conda-forge/linux-64/python-3.12.3-h1_0.conda",
+    sha256="ab" * 32,
+    build="h1_0",
+    subdir="linux-64",
+)
+TORCH = Locked(
+    name="torch",
+    version="2.13.0",
+    kind="wheel",
+    url="https://files.example.org/torch-2.13.0-cp312-cp312-manylinux_2_28_x86_64.whl",
+    sha256="cd" * 32,
+)
 SPEC = parse_spec("name: vision\n", "vision.yaml")
 
 
@@ -53,7 +70,7 @@ def section(build: Build, target: str = "here", **floor) -> Section:
         target=target,
         floor=Floor(subdir="linux-64", **floor),
         candidate=Candidate(python="3.12", build=build),
-        artefacts=(),
+        artefacts=(PYTHON, TORCH),
     )
 
 
@@ -80,6 +97,27 @@ def test_a_changed_spec_is_told():
     assert "the spec has changed since the lock was made" == misfit(
         locked(), section(CPU), other, CPU_HOST, load_facts()
     )
+
+
+EVIL = "https://conda.anaconda.org/evil/linux-64/python-3.12.3-h1_0.conda"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"artefacts": (PYTHON,)}, "what is locked would not run on h100: one torch was to be locked"),
+        ({"artefacts": (PYTHON, replace(TORCH, version="2.4.0"))}, "torch 2.13.0 cu126 was chosen, the engine gave"),
+        ({"artefacts": (replace(PYTHON, link_scripts=True), TORCH)}, "the lock lets the link script of `python` run"),
+        (
+            {"artefacts": (replace(PYTHON, url=EVIL), TORCH)},
+            f"takes `python` from `{EVIL}`, and the spec names no such",
+        ),
+        ({"variables": (("LD_PRELOAD", "/tmp/x.so"),)}, "the lock sets other variables than the spec"),
+    ],
+)
+def test_what_the_spec_never_asked_for_does_not_come_in_by_its_lock(change, says):
+    facts, edited = load_facts(), replace(section(CUDA), **change)
+    assert says in misfit(locked(edited), edited, SPEC, GPU_HOST, facts)
 
 
 def test_a_cpu_build_is_not_used_silently_where_there_is_a_gpu():

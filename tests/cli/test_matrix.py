@@ -2,12 +2,14 @@
 
 import json
 import re
+from dataclasses import replace
 
 import pytest
 import yaml
 
 from cli.calling import envelope
 from cli.calling import envforge as call
+from cli.forging import forge
 
 TARGETS = {
     "cluster": {"driver": "580", "gpus": ["NVIDIA H100 80GB HBM3"], "glibc": "2.36"},
@@ -49,10 +51,13 @@ def test_a_key_changes_with_what_is_locked_for_its_target_alone(home, channel, s
     lock(home, spec)
     before = jobs(home, spec)
     assert all(re.fullmatch(r"envforge-linux-64-[a-z]+-[0-9a-f]{16}", each["key"]) for each in before.values())
-    text = spec.with_name("demo.lock.yaml").read_text()
-    head, _, tail = text.partition("- target: old")
-    digest = re.search(r"sha256: ([0-9a-f]{64})", tail)[1]
-    spec.with_name("demo.lock.yaml").write_text(f"{head}- target: old{tail.replace(digest, digest[::-1], 1)}")
+
+    def changed(section):
+        first, *others = section.artefacts
+        other = replace(first, sha256=first.sha256[::-1])
+        return section if section.target == "cluster" else replace(section, artefacts=(other, *others))
+
+    forge(spec.with_name("demo.lock.yaml"), changed)
     after = jobs(home, spec)
     assert (True, False) == (before["cluster"]["key"] == after["cluster"]["key"], before["old"] == after["old"])
 

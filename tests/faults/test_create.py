@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from cli.calling import envelope
+from cli.forging import forge_package
 from envforge.provision import read_environment
 from faults.struck import assert_next_one_succeeds, assert_whole
 from patience import comes, in_time
@@ -114,9 +116,7 @@ def test_a_wrong_sha256_is_refused(home, channel, served, where):
         check=True,
         capture_output=True,
     )
-    text = lock.read_text()
-    digest = re.search(r"numpy-.*\.conda\n\s+sha256: (\w+)", text)[1]
-    lock.write_text(text.replace(digest, "ab" * 32))
+    forge_package(lock, "numpy", lambda each: replace(each, sha256="ab" * 32))
     shutil.rmtree(home.cache / "pkgs", ignore_errors=True)
     document = envelope(home.create(spec, "--json"))
     assert (5, "artefact") == (document["exit"], document["errors"][0]["code"]), document["errors"]

@@ -43,16 +43,42 @@ def misfit(lock: Lock, section: Section, spec: Spec, machine: Machine, facts: Fa
     The constraints of the machine that chose a candidate are asked again of the locked one, with the facts of today;
     what the spec pins held when it was locked, and the digest says that the spec is the same.
     """
+    from envforge.resolve import check_artefacts
     from envforge.spec import is_digest_of
 
     if not is_digest_of(lock.spec_digest, spec):
         return "the spec has changed since the lock was made"
+    if unasked := unallowed_scripts(section, spec) or _unasked(section, spec):
+        return unasked
     if below := below_floor(section.floor, machine):
         return below
     if why := unserved(section, spec, machine, facts):
         return f"what is locked does not serve {machine.name}: {why}"
+    if refused := check_artefacts(section.artefacts, section.candidate, machine, facts):
+        return f"what is locked would not run on {machine.name}: {refused[0].text}"
     if section.interpreter and at_hand(section.interpreter, machine) is None:
         return f"the lock stands on Python {section.interpreter.version}, and none of that minor is at hand"
+    return None
+
+
+def unallowed_scripts(section: Section, spec: Spec) -> str | None:
+    """Say which link script a lock lets run without the spec's leave; it is asked for even where a lock is frozen."""
+    scripts = sorted({each.name for each in section.artefacts if each.link_scripts} - set(spec.link_scripts))
+    return f"the lock lets the link script of `{scripts[0]}` run, and the spec does not" if scripts else None
+
+
+def _unasked(section: Section, spec: Spec) -> str | None:
+    """Say what a lock brings that its spec never asked for: variables, and packages from other channels."""
+    from envforge.engines.places import channel_url, without_credentials
+    from envforge.plan import channels
+
+    if dict(section.variables) != dict(spec.variables):
+        return "the lock sets other variables than the spec"
+    named = channels(spec, section.candidate.build)
+    known = tuple(f"{without_credentials(channel_url(each))}/" for each in named)
+    for each in section.artefacts:
+        if each.kind == "conda" and not each.url.startswith(known):
+            return f"the lock takes `{each.name}` from `{each.url}`, and the spec names no such channel"
     return None
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from envforge.cli.fitting import at_hand, find_lock, lock_path, misfit, pick_section
+from envforge.cli.fitting import at_hand, find_lock, lock_path, misfit, pick_section, unallowed_scripts
 from envforge.cli.job import Job
 from envforge.cli.locking import HERE, Made, join_lock, least, make_section, same_sections, with_pythons
 from envforge.errors import Stale
@@ -51,7 +51,7 @@ def _fitting(job: Job, lock: Lock, *, frozen: bool) -> Section | str:
     if likeliest is None:
         return f"there is no section for target `{job.target}`" if job.target else "the lock has no section"
     if frozen:
-        return likeliest
+        return unallowed_scripts(likeliest, job.spec) or likeliest
     for section in (likeliest,) if job.target else (likeliest, *lock.sections):
         if misfit(lock, section, job.spec, machine, job.facts) is None:
             return section

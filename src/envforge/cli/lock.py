@@ -26,7 +26,6 @@ from envforge.cli.fitting import find_lock, lock_path, misfit
 from envforge.cli.job import Job, begin
 from envforge.cli.locking import HERE, Made, join_lock, make_section, same_sections, save_lock
 from envforge.errors import Stale
-from envforge.lock import write_lock
 from envforge.model import Lock, Machine
 from envforge.report.page import Line, Page, join, prose
 from envforge.report.plan import candidate_text, plan_page, warnings_page
@@ -121,10 +120,9 @@ def _refused(job: Job, made: tuple[Made, ...]) -> Answer:
 
 
 def _write(job: Job, made: tuple[Made, ...], *, dry_run: bool) -> Answer:
-    old = find_lock(job.spec_file)
-    kept = same_sections(old, job.spec) if job.target else ()
+    kept = same_sections(find_lock(job.spec_file), job.spec) if job.target else ()
     whole = join_lock(job.spec, job.facts, made, kept)
-    changed = old is None or write_lock(old) != write_lock(whole) if dry_run else save_lock(whole, job.spec_file)
+    changed = save_lock(whole, job.spec_file, dry_run=dry_run)
     did = ("would change" if dry_run else "wrote") if changed else "nothing changed in"
 
     def page() -> Page:

@@ -209,13 +209,14 @@ def same_sections(lock: Lock | None, spec: Spec) -> tuple[Section, ...]:
     return lock.sections if lock and is_digest_of(lock.spec_digest, spec) else ()
 
 
-def save_lock(lock: Lock, spec_file: Path) -> bool:
-    """Write the lock beside its spec, whole; give whether that changed anything. Raises DiskFailed."""
+def save_lock(lock: Lock, spec_file: Path, *, dry_run: bool = False) -> bool:
+    """Write the lock beside its spec, whole; give whether that changes anything. Raises DiskFailed."""
     path, text = lock_path(spec_file), write_lock(lock)
     try:
-        if path.exists() and path.read_text(encoding="utf-8") == text:
+        if path.exists() and path.read_bytes() == text.encode():
             return False
-        write_whole(path, text)
+        if not dry_run:
+            write_whole(path, text)
     except OSError as error:
         hints = ("copy the spec to a folder that you may write to",)
         raise DiskFailed(f"the lock cannot be written: {error.strerror}", (str(path),), hints) from error
