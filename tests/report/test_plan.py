@@ -102,6 +102,17 @@ def test_verbose_names_the_source_of_each_fact():
     assert "https://docs.nvidia.com/cuda/" not in shown(plan_page("vision", (BOX,), CHOICE))
 
 
+def test_of_many_builds_three_are_named_unless_all_are_asked_for():
+    many = RejectedRange(
+        torch="1.10.2-2.14.1", variants=(*(f"cu{n}" for n in range(111, 119)), ""), sources=("pypi",), reason=DRIVER
+    )
+    choice = replace(CHOICE, ranges=(many,))
+    assert "  torch 1.10.2-2.14.1 cu111, cu112, cu113 and 5 others  from pypi\n" in shown(
+        plan_page("vision", (BOX,), choice)
+    )
+    assert "cu117, cu118  from pypi" in shown(plan_page("vision", (BOX,), choice, verbose=True))
+
+
 def test_a_conflict_says_what_contradicts_and_the_ways_out():
     expected = """\
 vision

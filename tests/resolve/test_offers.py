@@ -84,6 +84,26 @@ def test_a_source_out_of_reach_is_said_and_the_next_one_taken():
     assert "source-unreachable" in {each.code for each in outcome.warnings}
 
 
+def test_a_source_by_a_name_that_nobody_has_may_have_been_meant_for_another():
+    found = [
+        next(each.text for each in resolve(spec(sources=[name]), (A100,), FACTS, (refused(name),)).warnings)
+        for name in ("pytorhc", "company")
+    ]
+    assert [True, False] == [text.endswith("; did you mean `pytorch`?") for text in found]
+
+
+def test_what_nobody_knows_as_a_companion_is_said():
+    texts = {
+        name: [each.text for each in resolve(spec(**{"with": [name], **more}), (A100,), FACTS).warnings]
+        for name, more in {"torchvison": {}, "numpy": {}, "vllm": {"torch": "2.10", "sources": ["pypi"]}}.items()
+    }
+    known = "no companion of torch is known as"
+    assert f"{known} `torchvison`: did you mean `torchvision`?" in texts["torchvison"]
+    assert any(text.startswith(f"{known} `numpy`: only conda's metadata") for text in texts["numpy"])
+    assert [] == [text for text in texts["vllm"] if text.startswith(known)]
+    assert any(text.startswith("not checked: whether there is a vllm for torch") for text in texts["vllm"])
+
+
 def test_no_source_in_reach_is_a_conflict_whose_way_out_is_to_reach_one():
     here = replace(A100, interpreters=(Interpreter(path="/usr/bin/python3.12", version=Dotted("3.12.3")),))
     outcome = resolve(spec(sources=["pytorch"], channels=[]), (here,), FACTS, (refused("pytorch"),))

@@ -14,6 +14,8 @@ from envforge.facts.drivers import where_of
 from envforge.facts.reading import Part, Row, rows
 from envforge.model import Build, ComputeCapability, Dotted
 
+OF_THE_ROW = frozenset({"torch", "note", "source", "seen", "confidence"})
+
 
 class Companions:
     """The file ``companions``, and what ``torch`` says of releases, as tables; None where no fact is."""
@@ -97,6 +99,12 @@ class Companions:
         for row in rows(self._parts["companions"], "requirements"):
             found.setdefault(row["name"], []).append(SpecifierSet(row.get("torch", "")))
         return {name: tuple(bounds) for name, bounds in found.items()}
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Everything that facts know to follow torch."""
+        paired = {name for row in self._pairs.values() for name in row} - OF_THE_ROW
+        return frozenset({"triton", *paired, *self._wheels, *self._bounds, *self._extensions})
 
     @lru_cache(maxsize=4096)  # noqa: B019 - facts live as long as the program
     def _serves(self, name: str, torch: Version, kind: str, subdir: str, python: str) -> bool | None:

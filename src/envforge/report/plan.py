@@ -12,6 +12,7 @@ from envforge.report.progress import in_bytes
 LABELS = 10
 MOST_MACHINES = 4
 MOST_PARTS = 3
+MOST_VARIANTS = 6
 
 
 def plan_page(
@@ -128,11 +129,17 @@ def _sources(reason: Reason, verbose: bool, indent: int) -> Iterator[Line]:
 
 def _ranges(ranges: Iterable[RejectedRange], verbose: bool) -> Iterator[Line]:
     for each in ranges:
-        builds = f"torch {each.torch} {', '.join(filter(None, each.variants))}".rstrip()
+        builds = f"torch {each.torch} {_variants([name for name in each.variants if name], verbose)}".rstrip()
         places = ", ".join(dict.fromkeys(map(place_name, each.sources)))
         yield Line(body=(("strong", builds), ("quiet", f"  from {places}")), indent=2)
         yield Line(body=spans(each.reason.text), indent=4)
         yield from _sources(each.reason, verbose, 6)
+
+
+def _variants(names: Sequence[str], verbose: bool) -> str:
+    """Name them all where they are few or all are asked for, else the first and how many others there are."""
+    few = verbose or len(names) <= MOST_VARIANTS
+    return ", ".join(names if few else names[:3]) + ("" if few else f" and {len(names) - 3} others")
 
 
 def _unlocks(ways: Iterable[WayOut], verbose: bool) -> Iterator[Line]:

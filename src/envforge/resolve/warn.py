@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
 
 from envforge.facts import Facts
-from envforge.model import Candidate, Driver, Machine, Warned
+from envforge.model import Candidate, Driver, Machine, Spec, Warned
 from envforge.resolve.constraints import has_gpus, named, on_gpu, policy_of, speaks
 from envforge.resolve.constraints.driver import ModuleFlavour
 from envforge.resolve.constraints.kernels import PTX
@@ -15,7 +16,7 @@ from envforge.resolve.inquiry import Inquiry, Ruling
 
 def warnings(inquiry: Inquiry, ruling: Ruling, best: int | None) -> tuple[Warned, ...]:
     """Give every warning about the best candidate (None: there is none), the machines and the sources."""
-    found = list(_sources(inquiry))
+    found = [*_sources(inquiry), *_strange(ruling.spec, inquiry.facts)]
     candidate = None if best is None else ruling.candidate(best)
     if candidate is None or on_gpu(candidate.build) is not False:
         found += (each for machine in ruling.machines for each in _driver(machine, inquiry.facts))
@@ -29,6 +30,20 @@ def _sources(inquiry: Inquiry) -> Iterator[Warned]:
         if offer.error is not None:
             said = SourceAnswers(source=offer.source, error=offer.error)
             yield Warned(code="source-unreachable", text=str(said))
+
+
+def _strange(spec: Spec, facts: Facts) -> Iterator[Warned]:
+    """Say which companions nobody knows, and which may have been meant."""
+    for name in spec.companions:
+        if name not in facts.companions.names:
+            text = f"no companion of torch is known as `{name}`"
+            other = "only conda's metadata can pair it; what does not follow torch belongs under `conda` or `wheels`"
+            yield Warned(code="unknown-companion", text=_meant(text, name, facts.companions.names, other))
+
+
+def _meant(text: str, word: str, known: Iterable[str], other: str) -> str:
+    near = get_close_matches(word, sorted(known), n=1, cutoff=0.75)
+    return f"{text}: did you mean `{near[0]}`?" if near else f"{text}: {other}"
 
 
 def _driver(machine: Machine, facts: Facts) -> Iterator[Warned]:
@@ -51,7 +66,8 @@ def _unknown(ruling: Ruling, best: int) -> Iterator[Warned]:
         yield Warned(code="module-split", text=text, where=tuple(place for rule in modules for place in rule.where))
     for rule in untold:
         if not (split and rule in modules):
-            yield Warned(code=f"unknown-{rule.rule}", text=f"not checked: {rule}", where=rule.where)
+            told = rule.doubt(ruling.candidate(best))
+            yield Warned(code=f"unknown-{rule.rule}", text=f"not checked: {told}", where=rule.where)
 
 
 def _build(candidate: Candidate, ruling: Ruling, facts: Facts) -> Iterator[Warned]:

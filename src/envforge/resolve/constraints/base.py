@@ -12,6 +12,7 @@ from packaging.specifiers import SpecifierSet
 from envforge.model import Build, Candidate, Owner, value
 
 Reads = Literal["build", "python", "candidate"]
+MOST_CUDAS = 4
 
 
 @value
@@ -67,6 +68,10 @@ class Ruled:
         """Say what is good about an allowed candidate in this rule's eyes; None when there is nothing to say."""
         return None
 
+    def doubt(self, candidate: Candidate, /) -> str:
+        """Say what is not known, where the answer is unknown."""
+        return str(self)
+
     def provenance(self, candidate: Candidate, /) -> tuple[str, ...]:
         """Say where the facts stand that the answer on this candidate rests on."""
         return candidate.build.where if self.owner in ("card", "system") else ()
@@ -85,8 +90,10 @@ def named(build: Build) -> str:
 
 
 def cudas(candidates: Iterable[Candidate], last: str = "and") -> str:
-    """Name the CUDA versions of some builds, oldest first: ``13.0 and 13.2``."""
+    """Name the CUDA versions of some builds, oldest first: ``13.0 and 13.2``, of many ``11.0, 11.1 … and 12.9``."""
     found = [str(cuda) for cuda in sorted({each.build.cuda for each in candidates if each.build.cuda})]
+    if len(found) > MOST_CUDAS:
+        return f"{', '.join(found[:2])} … {last} {found[-1]}"
     return f" {last} ".join(filter(None, (", ".join(found[:-1]), found[-1]))) if found else ""
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import field
+from difflib import get_close_matches
 from typing import ClassVar
 
 from envforge.facts import Facts
 from envforge.model import Build, Candidate, ComputeCapability, Owner, value
 from envforge.resolve.constraints.base import Change, Ruled, named, on_gpu
 
+SOURCES = ("conda-forge", "pytorch", "pypi")
 NOT_ASKED = "not asked: "
 
 
@@ -38,7 +40,15 @@ class SourceAnswers(Ruled):
     def __str__(self) -> str:
         if self.error.startswith(NOT_ASKED):
             return f"`{self.source}` was {self.error}"
-        return f"`{self.source}` could not be asked: {self.error.removeprefix(f'`{self.source}` ')}"
+        said = f"`{self.source}` could not be asked: {self.error.removeprefix(f'`{self.source}` ')}"
+        return f"{said}; did you mean `{near[0]}`?" if (near := self._near) else said
+
+    @property
+    def _near(self) -> list[str]:
+        """Find a well-known source that may have been meant by a name that is none."""
+        if self.source in SOURCES or not self.source.isidentifier():
+            return []
+        return get_close_matches(self.source, SOURCES, n=1, cutoff=0.8)
 
 
 @value
@@ -114,6 +124,9 @@ class CompanionExists(Ruled):
         if candidate.build.kind == "wheel":
             return None
         return f"{self.companion}: conda's own metadata pairs it when this is locked"
+
+    def doubt(self, candidate: Candidate, /) -> str:
+        return f"whether there is a {self.companion} for {_label(candidate.build)} on Python {candidate.python}"
 
     def fix(self, candidate: Candidate, /) -> str:
         return f"leave {self.companion} out of `with`"
