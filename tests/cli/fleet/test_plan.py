@@ -57,6 +57,14 @@ def test_a_node_that_told_nothing_is_named_beside_the_plan(home):
     )
 
 
+def test_a_queue_that_is_named_is_asked_though_a_report_is_there(home):
+    spec, report = home.root / "fleet.yaml", home.root / "report"
+    spec.write_text("name: v\n")
+    keep_detected(report, {"here": recording("580.65.06", H100)})
+    done = envelope(call("fleet", "plan", spec, "--report", report, "--queue", "dask-pbs", "--json", **home.variables))
+    assert (2, "`--queue dask-pbs` needs `--expect NODES`") == (done["exit"], done["errors"][0]["message"])
+
+
 def test_a_thousand_nodes_of_twelve_kinds_are_planned_in_less_than_a_second():
     machines = machines_of([detected(node, plain) for node, plain in twelve_kinds(1000).items()])
     spec, facts, talk = parse_spec("name: v\ntorch: '>=2.12'\n", "v.yaml"), load_facts(), Talk(command="fleet plan")

@@ -59,7 +59,7 @@ def fleet_plan(
 def look(talk: Talk, way: Way) -> tuple[Outcome, ...]:
     """Have the nodes that are named look at themselves; with a report alone, take what is kept there."""
     kept = kept_of(way, STEP)
-    if kept and not (way.scheduler or way.local or way.ssh) and (found := kept.all()):
+    if kept and not way.engines and (found := kept.all()):
         return found
     with open_fleet(talk, way) as fleet:
         return gather(fleet)

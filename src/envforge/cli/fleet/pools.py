@@ -23,10 +23,9 @@ HINTS = (
 @contextmanager
 def open_pool(way: Way) -> Iterator[tuple[NodePool, tuple[str, ...]]]:
     """Give the pool and the nodes that are expected in it; it is closed at the end. Raises UsageError, CouldNotTell."""
-    given = [name for name in ("scheduler", "local", "ssh", "queue") if getattr(way, name)]
-    if len(given) != 1:
-        told = " and ".join(f"`--{name}`" for name in given)
-        raise UsageError(f"{told} exclude each other" if given else "which nodes to ask is not said", (), HINTS)
+    if len(way.engines) != 1:
+        told = " and ".join(f"`--{name}`" for name in way.engines)
+        raise UsageError(f"{told} exclude each other" if way.engines else "which nodes to ask is not said", (), HINTS)
     names = (unfold(way.expect) if way.expect else ()) or _names(way)
     pool = _make(way, names)
     try:

@@ -121,6 +121,11 @@ class Way:
     report: Path | None
     again: bool
 
+    @property
+    def engines(self) -> tuple[str, ...]:
+        """The flags that were given of those that say how nodes are reached, of which one may be."""
+        return tuple(name for name in ("scheduler", "local", "ssh", "queue") if getattr(self, name))
+
 
 def _flags(
     scheduler: Scheduler = None,
