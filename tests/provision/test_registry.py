@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from envforge.errors import UsageError
+from envforge.errors import DiskFailed, UsageError
 from envforge.provision import find_environment, list_environments, register
 
 
@@ -35,6 +35,14 @@ def test_a_broken_registry_hides_nothing_in_the_folder(make, envs, registry, tex
     registry.parent.mkdir()
     registry.write_text(text)
     assert (make(),) == list_environments(envs, registry)
+
+
+def test_a_registry_that_cannot_be_read_is_not_written_over(make, envs, registry, tmp_path):
+    registry.parent.mkdir()
+    registry.symlink_to(registry.name)
+    with pytest.raises(DiskFailed, match="the disk refused"):
+        register(registry, make(prefix=tmp_path / "elsewhere"), envs)
+    assert registry.is_symlink()
 
 
 def test_there_is_no_environment_where_there_is_no_folder(tmp_path, registry):

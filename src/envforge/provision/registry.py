@@ -17,14 +17,14 @@ from envforge.wire import to_json
 
 
 def register(registry: Path, environment: Environment, envs_dir: Path) -> None:
-    """Remember an environment that stands outside the folder of environments."""
+    """Remember an environment that stands outside the folder of environments. Raises DiskFailed."""
     prefix = str(environment.prefix)
     if environment.prefix.parent != envs_dir and prefix not in _read(registry):
         _rewrite(registry, lambda prefixes: {*prefixes, prefix})
 
 
 def forget(registry: Path, prefix: Path) -> None:
-    """Remember a prefix no longer."""
+    """Remember a prefix no longer. Raises DiskFailed."""
     if str(prefix) in _read(registry):
         _rewrite(registry, lambda prefixes: prefixes - {str(prefix)})
 
@@ -68,17 +68,23 @@ def _inside(envs_dir: Path) -> Iterator[Path]:
 
 
 def _read(registry: Path) -> set[str]:
-    try:
-        prefixes = json.loads(registry.read_text(encoding="utf-8"))["prefixes"]
-        return {str(prefix) for prefix in prefixes}
-    except (OSError, ValueError, KeyError, TypeError):
-        return set()
+    """Give the prefixes that are known; none where the file cannot be read: it hides nothing in the folder."""
+    with suppress(OSError):
+        return _prefixes(registry)
+    return set()
+
+
+def _prefixes(registry: Path) -> set[str]:
+    """Give the prefixes of a file; none where it is not there or not ours. Raises OSError where it cannot be read."""
+    with suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+        return {str(prefix) for prefix in json.loads(registry.read_text(encoding="utf-8"))["prefixes"]}
+    return set()
 
 
 def _rewrite(registry: Path, change: Callable[[set[str]], set[str]]) -> None:
     try:
         with hold_file(registry.with_name(f".{registry.name}.lock")):
-            prefixes = sorted(change(_read(registry)))
+            prefixes = sorted(change(_prefixes(registry)))
             write_whole(registry, to_json({"schema": "envforge.registry/1", "prefixes": prefixes}) + "\n")
     except OSError as error:
         raise DiskFailed(f"the disk refused: {error.strerror}", (str(registry),)) from error
