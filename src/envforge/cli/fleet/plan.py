@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-import typer
-
 from envforge.cli.asking import read_spec
 from envforge.cli.common import Channels, FindLinks, Indexes, Offline, SpecFile, Timeout
 from envforge.cli.fleet.asking import kept_of, open_fleet
@@ -14,12 +10,9 @@ from envforge.cli.fleet.joint import decide_jointly, joint_shape
 from envforge.cli.fleet.shapes import answer_of, kinds_shape
 from envforge.cli.fleet.way import Way, fleet_command
 from envforge.cli.overlays import facts_here
+from envforge.cli.plan import Refresh
 from envforge.cli.talk import Answer, Talk
 from envforge.fleet import Outcome
-
-Refresh = Annotated[
-    bool, typer.Option("--refresh", envvar="ENVFORGE_REFRESH", help="Ask the public sources too, not only facts.")
-]
 
 
 @fleet_command(
