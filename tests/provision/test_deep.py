@@ -200,3 +200,23 @@ def test_what_was_found_is_forgotten_when_it_is_right_again(shared, caches):
     (shared.prefix / "lib/a.py").write_text("a")
     store_damage(shared.prefix, look(shared, caches))
     assert drift(shared).clean
+
+
+@pytest.mark.parametrize("text", ["", "{", "[1"])
+def test_what_a_power_cut_left_empty_is_damaged(shared, caches, tmp_path, text):
+    entry = tmp_path / "cache/pkgs/numpy-2.4.6-0"
+    (entry / "info/paths.json").write_text(text)
+    (shared.prefix / "conda-meta/numpy-2.4.6-0.json").write_text(text)
+    found = look(shared, caches)
+    assert ([Flaw(package="numpy-2.4.6-0", path="conda-meta/numpy-2.4.6-0.json", what="changed")], (str(entry),)) == (
+        list(found.flaws),
+        found.entries,
+    )
+
+
+def test_an_empty_record_of_a_wheel_is_damaged(make, caches, tmp_path):
+    made = make(section(wheel("einops"), interpreter=HERE))
+    entry = tmp_path / "cache/uv/archive-v0/AbC"
+    record(entry, "einops-1.0", ("einops/a.py", "a"))
+    (entry / "einops-1.0.dist-info/RECORD").write_text("")
+    assert (str(entry),) == look(made, caches).entries

@@ -43,17 +43,19 @@ def installed_files(environment: Environment) -> tuple[Expected, ...]:
 
 
 def _of_installed(record: Path, prefix: Path) -> Iterator[Expected]:
-    """Give the files of one conda package; of a record that cannot be read, the record alone."""
-    plain = _load(record)
-    if plain is None:
-        yield Expected(package=record.stem, path=record, sha256=UNTOLD)
-    for each in _of_conda(_entries(plain), record.stem, prefix):
+    """Give the files of one conda package."""
+    for each in _told(record, record.stem, prefix):
         yield replace(each, record=record) if each.path.suffix == ".pyc" else each
 
 
-def _entries(plain: Any) -> list[dict[str, Any]]:
+def _told(record: Path, package: str, folder: Path) -> Iterator[Expected]:
+    """Give the files that a record tells of; where it cannot be read, the record alone."""
+    plain = _load(record)
+    if plain is None:
+        yield Expected(package=package, path=record, sha256=UNTOLD)
     paths = plain.get("paths_data", plain).get("paths", []) if isinstance(plain, dict) else []
-    return [each for each in paths if isinstance(each, dict) and "_path" in each]
+    entries = [each for each in paths if isinstance(each, dict) and "_path" in each]
+    yield from _of_conda(entries, package, folder)
 
 
 def archive_sha256(record: Path) -> str | None:
@@ -101,10 +103,10 @@ def of_record(record: Path) -> Iterator[Expected]:
     """Give the files of one RECORD that have a sha256 there."""
     package = record.parent.name.removesuffix(".dist-info")
     try:
-        rows, known = list(csv.reader(record.read_text(encoding="utf-8").splitlines())), ""
+        rows = list(csv.reader(record.read_text(encoding="utf-8").splitlines()))
     except (OSError, UnicodeDecodeError, csv.Error):
-        rows, known = [], UNTOLD
-    yield Expected(package=package, path=record, sha256=known)
+        rows = []
+    yield Expected(package=package, path=record, sha256="" if rows else UNTOLD)
     for row in rows:
         if len(row) > 1 and row[1].startswith("sha256="):
             yield Expected(package=package, path=record.parent.parent / row[0], sha256=_hex(row[1][7:]))
@@ -120,7 +122,7 @@ def _hex(text: str) -> str:
 def cached_files(entry: Path) -> tuple[Expected, ...]:
     """Give what an entry of a cache says of its files: an extracted conda package, or one of uv's unpacked wheels."""
     if (entry / "info" / "paths.json").is_file():
-        known = _of_conda(_entries(_load(entry / "info" / "paths.json")), entry.name, entry)
+        known = _told(entry / "info" / "paths.json", entry.name, entry)
         return tuple(each for each in known if not each.soft)
     return tuple(each for record in entry.glob("*.dist-info/RECORD") for each in of_record(record))
 

@@ -15,7 +15,7 @@ from envforge.run import copies
 UNPACKED_PER_ARCHIVE = {"conda": 3.5, "wheel": 2.5}
 BYTES_PER_FILE = 48 * 1024
 LINKED_SHARE = 0.05
-FULL = os.strerror(errno.ENOSPC)
+FULL = (os.strerror(errno.ENOSPC), os.strerror(errno.EDQUOT))
 
 
 @value
@@ -72,7 +72,8 @@ def _check(folder: Path, need_bytes: int, need_files: int) -> None:
 
 def full(error: DiskFailed, *folders: Path) -> DiskFailed:
     """Say of what a disk is full, as long as it is: bytes, or files, which the system's words do not tell."""
-    if FULL not in f"{error.message} {' '.join(error.where)}":
+    said = " ".join((error.message, *error.where))
+    if not any(each in said for each in FULL):
         return error
     disks = ((folder, os.statvfs(_standing(folder))) for folder in folders)
     out = next(((folder, disk.f_files) for folder, disk in disks if disk.f_files and not disk.f_favail), None)
