@@ -1,10 +1,12 @@
 """Numbers of NVIDIA's and glibc's compare by value and keep their spelling."""
 
+from dataclasses import FrozenInstanceError, field
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envforge.model import ComputeCapability, Dotted
+from envforge.model import ComputeCapability, Dotted, value
 
 PARTS = st.lists(st.integers(0, 999), min_size=1, max_size=4)
 
@@ -62,3 +64,24 @@ def test_what_is_no_capability_is_refused(text):
 
 def test_a_capability_is_ordered_as_a_pair_not_as_a_float():
     assert ComputeCapability(9, 10) > ComputeCapability(9, 9)
+
+
+@value
+class Login:
+    """A value with a secret."""
+
+    user: str
+    token: str = field(default="", repr=False)
+
+
+def test_a_value_shows_its_fields_but_no_secret():
+    assert "Login(user='me')" == repr(Login(user="me", token="secret"))
+
+
+def test_a_value_cannot_be_changed():
+    with pytest.raises(FrozenInstanceError):
+        Login(user="me").user = "you"
+
+
+def test_equal_values_are_one_key():
+    assert 1 == len({Login(user="me"), Login(user="me")})

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from functools import total_ordering
-from typing import Final, TypeVar, dataclass_transform
+from typing import Any, Final, TypeVar, dataclass_transform
 
 _T = TypeVar("_T")
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(field,))
 def value(cls: type[_T]) -> type[_T]:
-    """Make a class a value: frozen, slotted, keyword-only."""
-    return dataclass(frozen=True, slots=True, kw_only=True)(cls)
+    """Make a class a value: frozen, slotted, keyword-only.
+
+    All share one `repr`: to have one written for each takes a tenth of what a command spends on imports.
+    """
+    made = dataclass(frozen=True, slots=True, kw_only=True, repr=False, match_args=False)(cls)
+    if "__repr__" not in cls.__dict__:
+        made.__repr__ = _shown  # type: ignore[method-assign]
+    return made
+
+
+def _shown(item: Any) -> str:
+    told = (f"{each.name}={getattr(item, each.name)!r}" for each in fields(item) if each.repr)
+    return f"{type(item).__qualname__}({', '.join(told)})"
 
 
 @total_ordering
