@@ -6,7 +6,7 @@ from pathlib import Path
 from shlex import quote
 
 from envforge.cli.common import Answer, Talk
-from envforge.cli.export import standing_subject
+from envforge.cli.subject import standing_subject
 from envforge.cli.written import refuse_existing, write_file
 from envforge.errors import UsageError
 from envforge.model import Environment

@@ -16,9 +16,9 @@ from envforge.cli.asking import read_text
 from envforge.cli.common import Answer, Offline, Overwrite, Talk, Target, Timeout, command
 from envforge.cli.completing import spec_files
 from envforge.cli.dirs import Dirs, find_dirs, find_packages
-from envforge.cli.export import lock_of
 from envforge.cli.fitting import lock_path
 from envforge.cli.job import catch_signals
+from envforge.cli.subject import lock_of
 from envforge.cli.written import refuse_existing
 from envforge.errors import UsageError
 from envforge.exports.download import Open
