@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from detect.planted import plant
 from envforge.detect import MACHINE_SOURCES, assemble, take_readings
 from envforge.detect.modinfo import read_module
 from envforge.model import Reading
@@ -91,14 +92,6 @@ CASES: dict[str, tuple[dict[str, str], str, Any]] = {
         {"cuda-compat.conf": "/usr/local/cuda/compat"},
     ),
 }
-
-
-def plant(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
 
 
 def one(root: Path, source: str, environ: dict[str, str] | None = None) -> Reading:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from detect.planted import plant
 from envforge.detect import SOURCES, assemble, take_readings
 from envforge.model import ABSENT, Machine, Reading
 from patience import in_time
@@ -37,14 +38,6 @@ HOST = {
     "dev/nvidia0": "",
     "dev/nvidiactl": "",
 }
-
-
-def plant(root: Path, files: dict[str, str]) -> Path:
-    for name, text in files.items():
-        path = root / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-    return root
 
 
 def look(root: Path, environ: dict[str, str] | None = None, only: tuple[str, ...] | None = None) -> dict[str, Reading]:

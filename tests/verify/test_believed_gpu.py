@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from envforge.model import SmokeReport
 from envforge.verify import checks, verify
 from patience import comes, works, written
 from verify import believe
 from verify.conftest import SITE
+from verify.told import said
 
 HERE = Path(__file__).parent / "stand_ins"
 QUICK = tuple(name for name, check in checks().items() if check.tier == "quick")
@@ -40,10 +40,6 @@ STANDARD = [
     "nvcc_kernel",
     "dcgm_diag",
 ]
-
-
-def said(report: SmokeReport) -> dict[str, tuple[str, str | None]]:
-    return {result.check: (result.outcome, result.code) for result in report.results}
 
 
 @pytest.fixture

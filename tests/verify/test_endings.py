@@ -11,16 +11,12 @@ from pathlib import Path
 
 import pytest
 
-from envforge.model import SmokeReport
 from envforge.verify import verify
 from envforge.verify.ending import decode
 from patience import in_time
+from verify.told import said
 
 CHECKS = ("build_facts", "torch_origin")
-
-
-def said(report: SmokeReport) -> dict[str, tuple[str, str | None]]:
-    return {result.check: (result.outcome, result.code) for result in report.results}
 
 
 PASSED = {"import_torch": ("pass", None), "torch_origin": ("pass", None)}

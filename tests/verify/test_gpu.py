@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from envforge.model import SmokeReport
 from envforge.verify import verify
 from verify import believe, faults
+from verify.told import said
 
 pytestmark = [
     pytest.mark.gpu,
@@ -16,10 +16,6 @@ pytestmark = [
         "ENVFORGE_TEST_PYTHON" not in os.environ, reason="ENVFORGE_TEST_PYTHON names no Python with a CUDA torch"
     ),
 ]
-
-
-def said(report: SmokeReport) -> dict[str, tuple[str, str | None]]:
-    return {result.check: (result.outcome, result.code) for result in report.results}
 
 
 @pytest.mark.slow

@@ -11,14 +11,11 @@ from envforge.model import SmokeReport
 from envforge.verify import select, verify
 from verify import faults
 from verify.conftest import SITE
+from verify.told import said
 
 IN_CONTAINER = any(Path(sign).exists() for sign in ("/.dockerenv", "/run/.containerenv", "/singularity"))
 NO_LIBCUDA = "E_NO_LIBCUDA" if IN_CONTAINER else "driver-not-installed"
 NEEDS_CUDA = {"driver_init", "arch_match"}
-
-
-def said(report: SmokeReport) -> dict[str, tuple[str, str | None]]:
-    return {result.check: (result.outcome, result.code) for result in report.results}
 
 
 @pytest.fixture(scope="module")

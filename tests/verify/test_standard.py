@@ -2,9 +2,9 @@
 
 import pytest
 
-from envforge.model import SmokeReport
 from envforge.verify import verify
 from verify import believe
+from verify.told import said
 
 ON_A_CPU = (
     "sdpa",
@@ -17,10 +17,6 @@ ON_A_CPU = (
     "burn",
     "allreduce",
 )
-
-
-def said(report: SmokeReport) -> dict[str, tuple[str, str | None]]:
-    return {result.check: (result.outcome, result.code) for result in report.results}
 
 
 STARTED = {"import_torch": ("pass", None), "device_init": ("pass", None)}
