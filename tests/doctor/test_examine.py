@@ -14,6 +14,7 @@ from envforge.model import (
     Machine,
     Patient,
     Reading,
+    Remedy,
     Rule,
     Skipped,
     SmokeReport,
@@ -108,6 +109,14 @@ def test_sentences_carry_the_patients_own_numbers():
     finding = next(answer for answer in examine(patient(ill), RULES) if isinstance(answer, Finding))
     assert "NVIDIA GeForce RTX 4090" in finding.says
     assert "NVML 15 GPU_IS_LOST" in finding.says
+
+
+@pytest.mark.parametrize(("driver", "run"), [("550.54.15", "fm-550=550.54.15"), (None, "fm-<branch>=<driver version>")])
+def test_a_command_carries_the_patients_own_driver_where_it_is_known(driver, run):
+    step = Remedy(text="install it", run="fm-<branch>=<driver version>")
+    told = {"nvml": {"driver_version": driver}, "proc_driver_nvidia": {"version": ""}}
+    (answer,) = ask([rule("a", remedy=(step,))], {"a": seen("x")}, edited(WELL, told))
+    assert (run,) == tuple(each.run for each in answer.remedy)
 
 
 def test_the_first_sentence_that_can_be_filled_is_used():

@@ -116,6 +116,12 @@ def test_a_chapter_of_which_nothing_could_be_asked_is_unknown():
     assert "[?]" == chapters(ANSWERS)["Driver"].mark[1]
 
 
+def test_nobody_is_called_healthy_whose_gpus_could_not_be_seen():
+    blind = chapters(machine=Machine(name="box", gpus=None, driver=None))
+    text = shown(doctor_page("healthy", (), chapters=tuple(blind.values())))
+    assert text.startswith("no fault was found in what could be seen; not seen: GPUs, Driver\n")
+
+
 def test_a_machine_without_a_gpu_is_not_called_fine():
     text = shown(doctor_page("healthy", (), chapters=tuple(chapters().values())))
     assert text.startswith("healthy: no fault was found; no NVIDIA GPU is here\n")

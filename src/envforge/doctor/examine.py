@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import string
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from envforge.model import (
     Evidence,
     Finding,
     Patient,
+    Remedy,
     Rule,
     Severity,
     Skipped,
@@ -108,9 +110,18 @@ def finding(rule: Rule, seen: Sequence[Evidence], chart: Chart) -> Finding:
         says=say(rule.says, values),
         place=rule.place,
         evidence=tuple(dict.fromkeys(line for one in seen for line in one.lines))[:MOST_LINES],
-        remedy=rule.remedy,
+        remedy=tuple(fitted(step, values) for step in rule.remedy),
         references=rule.references,
     )
+
+
+def fitted(step: Remedy, values: Mapping[str, str]) -> Remedy:
+    """Fill the driver's version and its branch into a command, where they are known."""
+    driver = values.get("driver", "")
+    if not step.run or not re.fullmatch(r"\d+(\.\d+)+", driver):
+        return step
+    run = step.run.replace("<driver version>", driver).replace("<branch>", driver.partition(".")[0])
+    return replace(step, run=run)
 
 
 def say(sentences: Sequence[str], values: Mapping[str, str]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from envforge.model import Crashed, Finding, Remedy, Skipped, Undetermined
 from envforge.report.page import Line, Page, Style, command, item, join, prose, spans
-from envforge.report.sections import NOTED, Section
+from envforge.report.sections import NOTED, UNKNOWN, Section
 from envforge.wire import to_plain
 
 Answer = Finding | Skipped | Crashed | Undetermined
@@ -18,6 +18,7 @@ MARKS: Final[dict[str, tuple[Style, str]]] = {
     "advisory": ("quiet", "[!]"),
     "info": ("quiet", "[i]"),
 }
+LOOKED_AT = ("GPUs", "Driver")
 FAULTS = ("blocker", "degraded")
 MOST_REMEDIES = 3
 VERDICTS: Final[dict[str, tuple[Style, str]]] = {
@@ -61,9 +62,10 @@ def doctor_page(
     findings = [each for each in answers if isinstance(each, Finding)]
     placed = {each.id for chapter in chapters for each in chapter.findings}
     bare = any(chapter.name == "GPUs" and chapter.mark == NOTED for chapter in chapters)
+    unseen = [chapter.name for chapter in chapters if chapter.name in LOOKED_AT and chapter.mark == UNKNOWN]
     known = None if verbose else distro
     return join(
-        _verdict(verdict, findings, bare),
+        _verdict(verdict, findings, bare, unseen),
         tuple(line for chapter in chapters for line in _chapter(chapter, known, verbose)),
         *(tuple(_finding(each, known, verbose)) for each in findings if each.id not in placed),
         *(tuple(_undetermined(each)) for each in answers if isinstance(each, Undetermined)),
@@ -71,8 +73,11 @@ def doctor_page(
     )
 
 
-def _verdict(verdict: str, findings: Sequence[Finding], bare: bool) -> Page:
+def _verdict(verdict: str, findings: Sequence[Finding], bare: bool, unseen: Sequence[str]) -> Page:
+    """Say the verdict; nobody is told healthy whose GPUs or driver could not be seen."""
     style, words = VERDICTS[verdict]
+    if unseen and verdict == "healthy":
+        style, words = "warn", f"no fault was found in what could be seen; not seen: {', '.join(unseen)}"
     counts: Counter[str] = Counter(each.severity for each in findings)
     counted = ", ".join(f"{counts[name]} {name}" for name in MARKS if counts[name])
     none = "; no NVIDIA GPU is here" if bare and verdict == "healthy" else ""
