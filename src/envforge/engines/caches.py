@@ -37,8 +37,7 @@ def package_caches(cache: Path, environ: Mapping[str, str]) -> tuple[Path, ...]:
     named = [each.strip() for each in environ.get("CONDA_PKGS_DIRS", "").split(",") if each.strip()]
     folders = [Path(each).expanduser().absolute() for each in named] or [cache / "pkgs"]
     own = next((each for each in folders if is_writable(each)), folders[0])
-    shared = (each for each in folders if each != own and each.is_dir() and (is_writable(each) or _is_sealed(each)))
-    return own, *shared
+    return own, *(each for each in folders if each != own and _is_usable(each))
 
 
 def package_cache(cache: Path, environ: Mapping[str, str]) -> Path:
@@ -61,9 +60,19 @@ def refuse_unfit(folder: Path) -> None:
 
 
 def is_writable(folder: Path) -> bool:
-    """Say whether a folder, or the nearest one above it that is there, can be written."""
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    return os.access(there, os.W_OK) and not _is_sealed(there)
+    """Say whether a folder, or the nearest one above it that is there, can be written; one behind a closed one not."""
+    try:
+        there = next(each for each in (folder, *folder.parents) if each.exists())
+        return os.access(there, os.W_OK) and not _is_sealed(there)
+    except PermissionError:
+        return False
+
+
+def _is_usable(folder: Path) -> bool:
+    try:
+        return folder.is_dir() and (is_writable(folder) or _is_sealed(folder))
+    except PermissionError:
+        return False
 
 
 def _is_sealed(folder: Path) -> bool:
