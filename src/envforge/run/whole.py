@@ -32,15 +32,28 @@ def whole(path: Path) -> Iterator[IO[bytes]]:
 
 
 def _begin(path: Path) -> tuple[Path, IO[bytes]]:
-    """Open a draft and hold it, so that no other process takes it for a dead one's."""
+    """Open a draft and hold it, so that no other process takes it for a dead one's.
+
+    Whoever holds a fresh one looks whether it is dead, and deletes it. To wait for that would take 30 s over NFS,
+    whose version 3 asks again so seldom; another draft is at hand.
+    """
     while True:
         draft = path.with_name(f".{path.name}.{os.getpid()}-{os.urandom(4).hex()}")
         file = draft.open("xb")
-        with suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        if draft.exists():
+        if _is_mine(file) and draft.exists():
             return draft, file
         file.close()
+
+
+def _is_mine(file: IO[bytes]) -> bool:
+    """Hold a file; False where another process holds it. Where there are no locks, nobody does."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass
+    return True
 
 
 def sweep_drafts(path: Path) -> None:
