@@ -12,7 +12,7 @@ from packaging.version import Version
 
 from envforge.facts import Facts
 from envforge.model import Candidate, Owner, value
-from envforge.resolve.constraints.base import Change, Ruled, as_asked, cudas, on_gpu
+from envforge.resolve.constraints.base import Change, Ruled, as_asked, cudas, named, on_gpu
 
 MICROS = range(64)
 
@@ -67,7 +67,7 @@ class CudaPin(Ruled):
 
     def why(self, candidate: Candidate, /) -> str:
         there = f"uses CUDA {candidate.build.cuda}" if candidate.build.cuda else "is a CPU build"
-        return f"torch {candidate.build.torch} {candidate.build.variant} {there}, the spec wants {self._wish}"
+        return f"{named(candidate.build)} {there}, the spec wants {self._wish}"
 
     def why_all(self, candidates: Sequence[Candidate], /) -> str:
         if len(candidates) == 1:
@@ -139,7 +139,7 @@ class SourcePin(Ruled):
         return f"`{candidate.build.source}` is not among the spec's sources ({', '.join(self.sources)})"
 
     def why_all(self, candidates: Sequence[Candidate], /) -> str:
-        return f"the spec takes torch from {', '.join(self.sources)} only"
+        return str(self)
 
     def fix(self, candidate: Candidate, /) -> str:
         return f"add `{candidate.build.source}` to `sources`"
