@@ -7,19 +7,19 @@ sigstore serves; offline it is the copy that came with rattler, and a package co
 
 from __future__ import annotations
 
-import asyncio
 import os
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from envforge.engines._rattler_worker import record_of
-from envforge.engines.network import make_client
 from envforge.engines.standing import do
 from envforge.errors import BadArtefact, Unreachable, UsageError
 from envforge.model import Attestations, Locked
+
+if TYPE_CHECKING:  # a `create` that finds all verified need not load it
+    from asyncio import Semaphore
 
 VARIABLE = "ENVFORGE_TRUSTED_ROOT"
 DEADLINE_S = 300.0
@@ -99,6 +99,8 @@ def _verify(
     _send: Callable[[Any], None],
 ) -> tuple[str, ...]:
     """Be the job of the worker."""
+    import asyncio
+
     with tempfile.TemporaryDirectory() as folder:
         records = [_record(each, sidecars, Path(folder)) for each in artefacts]
         return asyncio.run(_verify_all(artefacts, records, wanted, _root(root, offline=offline)))
@@ -107,6 +109,8 @@ def _verify(
 def _record(artefact: Locked, sidecars: Path | None, folder: Path) -> Any:
     """Give rattler's record, its URL beside its attestations where they are at hand; its channel stays its own."""
     from rattler import RepoDataRecord
+
+    from envforge.engines._rattler_worker import record_of
 
     record, sidecar = record_of(artefact), _at_hand(artefact, sidecars)
     if sidecar is None:
@@ -131,7 +135,11 @@ def _root(text: str | None, *, offline: bool) -> Any:
 async def _verify_all(
     artefacts: tuple[Locked, ...], records: list[Any], wanted: Attestations, root: Any
 ) -> tuple[str, ...]:
+    import asyncio
+
     from rattler.sigstore import Issuer, Publisher, VerificationPolicy
+
+    from envforge.engines.network import make_client
 
     publisher = Publisher(identity=wanted.publisher, issuer=Issuer(wanted.issuer) if wanted.issuer else None)
     policy, client = VerificationPolicy.require(publisher), make_client()
@@ -141,7 +149,7 @@ async def _verify_all(
     return tuple(filter(None, await asyncio.gather(*told)))
 
 
-async def _wrong(name: str, record: Any, policy: Any, client: Any, root: Any, turns: asyncio.Semaphore) -> str:
+async def _wrong(name: str, record: Any, policy: Any, client: Any, root: Any, turns: Semaphore) -> str:
     """Say why a package does not count as attested; empty when it does."""
     from rattler.exceptions import AttestationError
     from rattler.sigstore import verify_attestation
