@@ -80,16 +80,18 @@ def test_every_flag_has_its_variable(name):
     ("words", "message", "hint"),
     [
         (("schemas",), "no such command `schemas`", "did you mean `schema`?"),
-        (("schema", "--jsn"), "no such option: --jsn", "did you mean --json?"),
+        (("schema", "--jsn"), "no such option `--jsn`", "did you mean `--json`?"),
+        (("--quiet", "schema"), "no such option `--quiet`", "write it after the command: `envforge COMMAND --quiet`"),
+        (("schema", "extra"), "unexpected words: `extra`", "`envforge schema --help` shows what it takes"),
         (
-            ("schema", "extra"),
-            "got unexpected extra argument(s) (extra)",
-            "`envforge schema --help` shows what it takes",
+            ("schema", "--color", "alwys"),
+            "invalid value for `--color`: `alwys` is not one of `auto`, `always`, `never`",
+            "did you mean `always`?",
         ),
         (
-            ("schema", "--color", "blue"),
-            "invalid value for `--color` (env var: `ENVFORGE_COLOR`): `blue` is not one of `auto`, `always`, `never`",
-            "`envforge schema --help` shows what it takes",
+            ("matrix", "a.yaml", "--format", "yaml"),
+            "invalid value for `--format`: `yaml` is not one of `table`, `github`, `gitlab`, `key`",
+            "`envforge matrix --help` shows what it takes",
         ),
     ],
 )

@@ -214,6 +214,7 @@ SMALLEST_CHANGES = {
     "conda: [torchaudio]": "write `with: [torchaudio]`: its version follows torch",
     "name: My Vision": "write `my-vision`",
     "name: ---": "for example `vision`",
+    "targets: {a: {driver: absent}}": "write `null`",
     'toolkit: "Yes"': "write `toolkit: true`",
 }
 

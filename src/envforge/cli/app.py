@@ -189,12 +189,38 @@ def _invoke(words: Sequence[str], wants_json: bool) -> int:
 def _tell(error: Any, wants_json: bool, *, bare: bool) -> int:
     """Report typer's usage error in our form: lower case, literals in backticks, no full stop."""
     path = error.ctx.command_path if error.ctx else "envforge"
-    text = (
-        "no command given"
-        if bare
-        else error.format_message().strip().replace("'", "`").removesuffix(".").replace("Value error, ", "")
-    )
-    message, *closest = re.split(r"\. Did you mean | \(Possible options: ", text)
-    hints = tuple(f"did you mean {each.rstrip('?)')}?" for each in closest)
-    wrong = UsageError(message[:1].lower() + message[1:], (), (*hints, f"`{path} --help` shows what it takes"))
+    message, hints = ("no command given", ()) if bare else _reworded(error.format_message(), path)
+    wrong = UsageError(message, (), (*hints, f"`{path} --help` shows what it takes"))
     return Talk(command=path.removeprefix("envforge").strip(), json=wants_json).fail(wrong)
+
+
+def _reworded(text: str, path: str) -> tuple[str, tuple[str, ...]]:
+    """Put typer's sentence into our form, and what it offers into hints."""
+    plain = re.sub(r" \(env var: \S+\)", "", text.strip().replace("'", "`").replace("Value error, ", ""))
+    message, _, choices = plain.partition(". Choose from:")
+    message, *closest = re.split(r"\. Did you mean | \(Possible options: ", message.removesuffix("."))
+    message = re.sub(r"^No such option: (\S+)", r"no such option `\1`", message)
+    message = re.sub(r"^Got unexpected extra argument(?:\(s\)|s)? \((.*)\)", r"unexpected words: `\1`", message)
+    message = re.sub(r"is not a valid int(eger)?( range)?$", "is not a whole number", message)
+    message = re.sub(r"is not a valid float( range)?$", "is not a number", message)
+    message = re.sub(r"(\S+) is not in the range x>=(\S+)$", r"`\1` is less than \2", message)
+    hints = tuple(f"did you mean {_literal(each.rstrip('?)'))}?" for each in closest)
+    if flag := re.fullmatch(r"no such option `--?([a-z-]+)`", message):
+        own = path == "envforge" and flag[1].replace("-", "_") in OUTPUT
+        hints = (f"write it after the command: `envforge COMMAND --{flag[1]}`",) if own else hints
+    if choices:
+        hints = (f"there are {', '.join(_literal(each.strip()) for each in choices.split(','))}",)
+    return message[:1].lower() + message[1:], hints or _nearest(message)
+
+
+def _literal(words: str) -> str:
+    return words if "`" in words else ", ".join(f"`{each.strip()}`" for each in words.split(","))
+
+
+def _nearest(message: str) -> tuple[str, ...]:
+    """Name the choice that may have been meant by a word that is none."""
+    from difflib import get_close_matches
+
+    word, wrong, known = message.partition("` is not one of ")
+    choices = re.findall(r"`([^`]+)`", known) if wrong else []
+    return tuple(f"did you mean `{near}`?" for near in get_close_matches(word.rpartition("`")[2], choices, n=1))

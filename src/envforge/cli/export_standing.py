@@ -26,7 +26,8 @@ def export_standing(
 ) -> Answer:
     """Write an environment in one of ``FORMS``. Raises UsageError for what is no environment."""
     if Path(subject).is_file():
-        raise UsageError(f"a {form} is made of an environment, and `{subject}` is a file", (subject,))
+        hint = f"name the environment, or its prefix: `envforge export {Path(subject).stem} --format {form}`"
+        raise UsageError(f"a {form} is made of an environment, and `{subject}` is a file", (subject,), (hint,))
     environment = standing_subject(subject, target)
     if form == "squashfs":
         return _image(talk, environment, output, yes=yes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from envforge.model import value
@@ -17,7 +18,7 @@ CAPABILITY = Text(what="a compute capability", parse=words.capability, examples=
 MEMORY = Text(what="a size with its unit", parse=words.memory_bytes, examples=("24GiB", "80 GB"), quoted="{}GiB")
 GPU_NAME = Text(what="a product name as NVML gives it", examples=("NVIDIA A100-SXM4-80GB",))
 PATH = Text(what="the path of a machine's file", examples=("machines/laptop.yaml",))
-DOTTED_OR_NONE = Either(options=(("text", DOTTED), ("empty", Null())))
+DOTTED_OR_NONE = Either(options=(("text", replace(DOTTED, nearest=words.nothing)), ("empty", Null())))
 
 GPU = Table(
     what="a GPU",

@@ -107,6 +107,11 @@ def capability(text: str) -> str:
         raise Mistake(f"`{text}` is not a compute capability", "for example `8.6`") from None
 
 
+def nothing(text: str) -> str:
+    """Give what YAML calls nothing for the words that people use for it, else no text."""
+    return "null" if text.lower() in {"absent", "none", "no", "nothing"} else ""
+
+
 def dotted(text: str) -> str:
     """Check a dotted number, ``535.104.05``."""
     try:

@@ -91,6 +91,11 @@ class PythonServed(Ruled):
     def __str__(self) -> str:
         return f"{self.host} has Python {_some(self.at_hand)}, the conda channels serve {_some(self.channels)}"
 
+    def doubt(self, candidate: Candidate, /) -> str:
+        if self.unasked:
+            return f"whether a conda channel has Python {candidate.python}: {', '.join(self.unasked)} was not asked"
+        return f"whether {self.host} has Python {candidate.python}: no conda channel that was reached serves it"
+
 
 def _some(pythons: tuple[str, ...] | None) -> str:
     return "an unknown set of Pythons" if pythons is None else ", ".join(pythons) or "none"
