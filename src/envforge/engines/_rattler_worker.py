@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -32,11 +33,17 @@ def load() -> None:
 
 
 def make_gateway(caches: Caches) -> Any:
+    """Give the worker's gateway, so that what is solved is what was chosen from, and repodata is read once."""
+    return _gateway(caches.repodata, caches.offline, caches.turn)
+
+
+@lru_cache
+def _gateway(repodata: Path, offline: bool, turn: int) -> Any:
     """Make a gateway with rattler's own client: retries, credentials, proxies, mirrors of its configuration."""
     from rattler import Gateway, SourceConfig
 
-    config = SourceConfig(cache_action="force-cache-only") if caches.offline else SourceConfig()
-    return Gateway(cache_dir=caches.repodata, client=make_client(caches.turn), default_config=config)
+    config = SourceConfig(cache_action="force-cache-only") if offline else SourceConfig()
+    return Gateway(cache_dir=repodata, client=make_client(turn), default_config=config)
 
 
 def _subdirs(subdir: str) -> list[Any]:

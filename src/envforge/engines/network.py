@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,12 @@ from envforge.errors import UsageError
 USER_AGENT = "envforge/1"
 
 
+@lru_cache
 def make_client(turn: int = 0) -> Any:
-    """Make a client; ``turn`` is how far lists of mirrors are turned. Raises UsageError for a file that is none."""
+    """Make a client, once: it reads the system's certificates. ``turn`` is how far lists of mirrors are turned.
+
+    Raises UsageError for a file that is none.
+    """
     from rattler import Client
 
     config = _config(turn)
