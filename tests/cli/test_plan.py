@@ -83,6 +83,11 @@ def test_that_sources_are_asked_is_said_once_it_takes_a_second(http_server, tmp_
     assert (0, "asking the sources\n") == (done.returncode, done.stderr)
 
 
+def test_what_never_ends_is_no_spec():
+    done = plan("/dev/zero", "--machine", H100)
+    assert (2, "error: the spec is larger than 64 MiB\n  /dev/zero\n") == (done.returncode, done.stderr)
+
+
 def test_a_machine_may_be_written_inline():
     data = envelope(plan(ROOT / "envspecs/minimal.yaml", "--machine", FIFTH, "--json"))["data"]
     assert ["machine-1"] == data["machines"]

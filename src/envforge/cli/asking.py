@@ -19,9 +19,11 @@ MOST_BYTES = 64 << 20
 def read_text(path: Path, what: str) -> str:
     """Read a file that the user names. Raises UsageError when it is not a text file that can be read."""
     try:
-        if path.stat().st_size > MOST_BYTES:
+        with path.open("rb") as file:  # a device or a pipe does not say how much will come
+            found = file.read(MOST_BYTES + 1)
+        if len(found) > MOST_BYTES:
             raise UsageError(f"the {what} is larger than {MOST_BYTES >> 20} MiB", (str(path),))
-        return _decoded(path.read_bytes())
+        return _decoded(found)
     except FileNotFoundError:
         raise UsageError(f"the {what} `{path}` does not exist", (str(path),), _nearby(path)) from None
     except UnicodeDecodeError as error:
