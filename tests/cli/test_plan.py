@@ -234,3 +234,10 @@ def test_a_check_that_there_is_not_is_refused_before_anything_is_installed(tmp_p
     assert "error: unknown check `numpy_brige`" in done.stderr
     assert "typo.yaml:2" in done.stderr
     assert "did you mean `numpy_bridge`?" in done.stderr
+
+
+def test_a_target_that_cannot_be_read_is_shown_where_it_stands(tmp_path):
+    spec = tmp_path / "cluster.yaml"
+    spec.write_text('name: cluster\ntargets:\n  old: {driver: "535", gpus: [A1000]}\n')
+    done = plan(spec, "--targets", COLUMNS="300")
+    assert f"error: target `old`: no fact knows a GPU `A1000`\n  {spec}:3:3\n" in done.stderr

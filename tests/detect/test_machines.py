@@ -81,6 +81,11 @@ def test_an_unknown_card_is_met_with_the_nearest_one():
     assert hints[0].startswith("did you mean `NVIDIA A100-SXM4-")
 
 
+def test_a_card_by_its_short_name_is_met_with_the_shortest_that_has_it():
+    _, _, hints = complaint('driver: "535"\ngpus: [A1000]\n')
+    assert hints == ("did you mean `NVIDIA RTX A1000`?", 'or say what it can do: `{name: A1000, capability: "..."}`')
+
+
 BAD = {
     "drver: '535'": "unknown key `drver`",
     "driver: 535.104": "`driver` must be text, but YAML reads `535.104` as a number",

@@ -151,8 +151,22 @@ def target_machine(spec: Spec, name: str, facts: Facts) -> Machine:
         path = Path(spec.origin).parent / found.path
         machine = read_machine(read_text(path, "machine file"), str(path), facts)
     else:
-        machine = read_machine(write_yaml(dict(found.profile or {})), f"{spec.where('targets')} ({name})", facts)
+        machine = _inline(spec, name, dict(found.profile or {}), facts)
     return identified(replace(machine, name=name))
+
+
+def _inline(spec: Spec, name: str, profile: dict[str, object], facts: Facts) -> Machine:
+    """Read a target that is written in the spec; what is wrong with it stands where the target does."""
+    from envforge.detect import read_machine
+
+    try:
+        return read_machine(write_yaml(profile), spec.origin, facts)
+    except SpecError as error:
+        key = f"targets.{name}"
+        places = (f"{spec.origin}:{line}:{column}" for path, line, column in spec.places if path == key)
+        where = (next(places, spec.origin),)
+        others = tuple(SpecError(each.message, where, each.hints) for each in error.others)
+        raise SpecError(f"target `{name}`: {error.message}", where, error.hints, others) from None
 
 
 def this_machine() -> Machine:

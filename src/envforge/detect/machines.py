@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from pathlib import PurePath
@@ -170,10 +170,16 @@ def _gpus(node: Node, given: dict[str, Any], facts: Facts, report: Report) -> It
 def _looked_up(gpu: Gpu, item: Node, facts: Facts, report: Report) -> Gpu:
     card = facts.card(gpu.name or "")
     if card is None:
-        by_small = {name.lower(): name for name in facts.cards.names}
-        near = tuple(by_small.get(hint.split("`")[1], "") for hint in did_you_mean(gpu.name or "", tuple(by_small)))
-        hints = tuple(f"did you mean `{name}`?" for name in near)
-        own = f'or say what it can do: `{{name: {gpu.name}, capability: "..."}}`'
-        report.add(item.where, f"no fact knows a GPU `{gpu.name}`", *hints, own)
+        hints = tuple(f"did you mean `{name}`?" for name in _meant(gpu.name or "", facts.cards.names))
+        own = f'say what it can do: `{{name: {gpu.name}, capability: "..."}}`'
+        report.add(item.where, f"no fact knows a GPU `{gpu.name}`", *hints, f"or {own}" if hints else own)
         return gpu
     return replace(gpu, compute_capability=card.capability, memory_bytes=gpu.memory_bytes or card.memory_bytes)
+
+
+def _meant(name: str, known: Iterable[str]) -> tuple[str, ...]:
+    """Give the shortest card whose name has all of these words, else the one of the closest name."""
+    words, by_small = set(name.lower().split()), {each.lower(): each for each in known}
+    if whole := [small for small in by_small if words and words <= set(small.split())]:
+        return (by_small[min(whole, key=len)],)
+    return tuple(by_small[hint.split("`")[1]] for hint in did_you_mean(name, tuple(by_small)))
