@@ -70,10 +70,11 @@ def lock(
     wanted = _wanted(job, machine)
     if locked:
         return _check(job, wanted)
+    kept = same_sections(find_lock(job.spec_file), job.spec) if job.target else ()
     made = tuple(make_section(job, name, (each,)) for name, each in wanted)
     if any(each.section is None for each in made):
         return _refused(job, made)
-    return _write(job, made, dry_run=dry_run)
+    return _write(job, join_lock(job.spec, job.facts, made, kept), made, dry_run=dry_run)
 
 
 def _wanted(job: Job, machines: list[str] | None) -> tuple[tuple[str, Machine], ...]:
@@ -119,9 +120,7 @@ def _refused(job: Job, made: tuple[Made, ...]) -> Answer:
     return Answer(data=_shape(job, made, changed=False), page=page, exit=1)
 
 
-def _write(job: Job, made: tuple[Made, ...], *, dry_run: bool) -> Answer:
-    kept = same_sections(find_lock(job.spec_file), job.spec) if job.target else ()
-    whole = join_lock(job.spec, job.facts, made, kept)
+def _write(job: Job, whole: Lock, made: tuple[Made, ...], *, dry_run: bool) -> Answer:
     changed = save_lock(whole, job.spec_file, dry_run=dry_run)
     did = ("would change" if dry_run else "wrote") if changed else "nothing changed in"
 
