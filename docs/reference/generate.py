@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import html
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,8 +77,13 @@ def flag_rows(command: Any, ctx: Any, *, shared: bool = False) -> Iterator[str]:
     """Write a table row for each option: the command's own, or those that all commands share."""
     for param in command.params:
         if param.param_type_name == "option" and param.name != "help" and (param.name in SHARED) is shared:
-            flags = param.get_help_record(ctx)[0].replace("|", "\\|")
-            yield f"| `{flags}` | `{param.envvar}` | {param.help} |".replace("\n", " ")
+            flags = param.get_help_record(ctx)[0]
+            yield f"| {_in_cell(flags)} | `{param.envvar}` | {param.help} |".replace("\n", " ")
+
+
+def _in_cell(code: str) -> str:
+    """Write code in a table; a bar in it would end the cell, or be shown with what escapes it."""
+    return f"<code>{html.escape(code).replace('|', '&#124;')}</code>" if "|" in code else f"`{code}`"
 
 
 def spec_page(schema: dict[str, Any]) -> str:

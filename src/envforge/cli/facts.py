@@ -125,6 +125,7 @@ def _page(known: Facts, entries: tuple[Entry, ...], *, everything: bool, verbose
     more = len(entries) - len(shown)
     head = ("torch", "CUDA", "from", "Python", "driver ≥", *(("native ≥",) if verbose else ()), "machine code for")
     said = f"{len(entries)} builds, facts of {known.dated}" + (f"; {more} more with `--all`" if more else "")
+    said += "; `8.0/6` is 8.0 and 8.6" if entries else ""
     rows = table(head, [_row(entry, verbose=verbose) for entry in shown]) if entries else ()
     return join(rows, (prose(said, "quiet"),))
 
