@@ -57,6 +57,15 @@ def test_a_package_that_demands_a_newer_driver_is_refused():
     assert ["virtual-cuda"] == rules(PYTORCH, ffmpeg)
 
 
+def test_a_numpy_that_an_old_wheel_of_torch_was_not_built_for_is_refused():
+    old = resolve(spec(torch="2.2.2", sources=["pytorch"]), (OLD,), FACTS).best
+    torch = locked("torch", f"2.2.2+{old.build.variant}", kind="wheel")
+    found = check_artefacts((torch, locked("numpy", "2.1.0")), old, OLD, FACTS)
+    assert ["torch 2.2.2 was built for numpy <2, the engine gave numpy 2.1.0"] == [each.text for each in found]
+    assert [] == rules(torch, locked("numpy", "1.26.4", kind="wheel"), candidate=old)
+    assert [] == rules(TORCH, locked("numpy", "2.1.0"), candidate=WHEEL)
+
+
 def test_a_machine_that_changed_since_is_refused():
     there = machine(driver="470.57.02", gpus=["NVIDIA A100-SXM4-80GB"])
     assert "driver-floor" in rules(PYTORCH, there=there)

@@ -125,7 +125,7 @@ class Companions:
         """Give the specifier that numpy must meet beside a torch release, ``<2``; None for no limit known."""
         system = "windows" if subdir.startswith("win") else "linux"
         for row in rows(self._parts["companions"], "numpy"):
-            if row["torch"] == str(torch):
+            if row["torch"] == torch.public:
                 return row.get(system)
         return None
 

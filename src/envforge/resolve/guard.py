@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from fnmatch import fnmatchcase
 
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
@@ -37,6 +38,7 @@ def check_artefacts(
                 *_cuda(artefacts, candidate, machine, facts),
                 *_virtual(artefacts, machine, facts),
                 *_machine(candidate, machine, facts),
+                *_numpy(artefacts, candidate, facts),
             )
         )
     )
@@ -102,6 +104,18 @@ def _virtual(artefacts: tuple[Locked, ...], machine: Machine, facts: Facts) -> I
         if needs and spoken is not None and max(needs) > spoken:
             text = f"{each.name} {each.version} needs a driver that speaks CUDA {max(needs)}, this one speaks {spoken}"
             yield Reason(rule="virtual-cuda", text=text, owner="driver", where=(each.url,))
+
+
+def _numpy(artefacts: tuple[Locked, ...], candidate: Candidate, facts: Facts) -> Iterator[Reason]:
+    """Check numpy against what a wheel of torch was built for, which the wheel itself does not declare."""
+    build = candidate.build
+    limit = facts.numpy_limit(build.torch, build.subdir) if build.kind == "wheel" else None
+    if limit is None:
+        return
+    for each in artefacts:
+        if each.name == "numpy" and not SpecifierSet(limit).contains(each.version, prereleases=True):
+            text = f"torch {build.torch} was built for numpy {limit}, the engine gave numpy {each.version}"
+            yield Reason(rule="numpy", text=text, owner="source", where=(each.url,))
 
 
 def _machine(candidate: Candidate, machine: Machine, facts: Facts) -> Iterator[Reason]:
