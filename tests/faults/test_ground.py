@@ -30,7 +30,7 @@ def test_a_disk_that_starts_no_programs_is_refused_before_anything_is_put_there(
 def test_a_disk_without_links_is_refused_for_what_it_lacks(home, channel, tmp_path, kind):
     image = tmp_path / "image"
     with image.open("wb") as file:
-        file.truncate(64 << 20)
+        file.truncate(1 << 30)
     try:
         subprocess.run([f"mkfs.{kind}", image], check=True, capture_output=True)
     except FileNotFoundError:
