@@ -18,17 +18,14 @@ from envforge.engines.cli_output import artefacts_of, failure, last_json
 from envforge.engines.conda_cli import CondaCli, find_tool
 from envforge.engines.rattler import RattlerEngine
 from envforge.errors import BadArtefact, DiskFailed, EngineFailed, SpecError, Unreachable, Unsatisfiable, UsageError
-from envforge.model import Engine, Locked, Plan, Progress
+from envforge.model import Engine, Locked, Plan
 from envforge.run import Completed
+from tiny import quiet
 
 MakePlan = Callable[..., Plan]
 Make = Callable[..., Engine]
 STANDIN = Path(__file__).parent / "standin.py"
 TOOLS = ("conda", "mamba", "micromamba")
-
-
-def ignore(_: Progress) -> None:
-    pass
 
 
 def environ(home: Path) -> dict[str, str]:
@@ -56,8 +53,7 @@ def make(request: pytest.FixtureRequest, tmp_path: Path) -> Make:
 def test_the_virtual_packages_and_limits_of_the_plan_decide(make: Make, make_plan: MakePlan, channel: Channel) -> None:
     wanted = (f"python {channel.python}.*", "pytorch 2.13.* cuda*")
     found = {
-        each.name: each
-        for each in make().lock(make_plan(*wanted, cuda="12.9", limits=("cuda-version <=12.8",)), ignore)
+        each.name: each for each in make().lock(make_plan(*wanted, cuda="12.9", limits=("cuda-version <=12.8",)), quiet)
     }
     assert ("12.8", "cuda128") == (found["cuda-version"].version, found["pytorch"].build[:7])
     assert all(each.sha256 and each.url.startswith("file://") for each in found.values())
@@ -65,7 +61,7 @@ def test_the_virtual_packages_and_limits_of_the_plan_decide(make: Make, make_pla
 
 def test_a_cpu_plan_stays_without_cuda(make: Make, make_plan: MakePlan, channel: Channel) -> None:
     found = make().lock(
-        make_plan(f"python {channel.python}.*", "pytorch 2.13.*", limits=("cuda-version <=12.8",)), ignore
+        make_plan(f"python {channel.python}.*", "pytorch 2.13.*", limits=("cuda-version <=12.8",)), quiet
     )
     assert [] == [each.name for each in found if "cuda" in each.name]
 
@@ -73,7 +69,7 @@ def test_a_cpu_plan_stays_without_cuda(make: Make, make_plan: MakePlan, channel:
 def test_every_engine_finds_the_same(make: Make, rattler: RattlerEngine, make_plan: MakePlan, channel: Channel) -> None:
     """But for the place of site-packages, which mamba does not tell of a channel over HTTP (2.8.1)."""
     plan = make_plan(f"python {channel.python}.*", "sympy", "pytorch 2.13.*")
-    ours, theirs = rattler.lock(plan, ignore), make().lock(plan, ignore)
+    ours, theirs = rattler.lock(plan, quiet), make().lock(plan, quiet)
     assert [replace(each, site_packages_path=None) for each in ours] == [
         replace(each, site_packages_path=None) for each in theirs
     ]
@@ -84,18 +80,18 @@ def test_what_cannot_be_is_told_from_what_cannot_be_reached(
 ) -> None:
     engine = make()
     with pytest.raises(Unsatisfiable, match=r"candidates need `__cuda >=12.8`; this machine provides `__cuda=12.4`"):
-        engine.lock(make_plan(f"python {channel.python}.*", "pytorch 2.13.* cuda*", cuda="12.4"), ignore)
+        engine.lock(make_plan(f"python {channel.python}.*", "pytorch 2.13.* cuda*", cuda="12.4"), quiet)
     with pytest.raises(Unsatisfiable, match="no channel has a conda package that fits `nosuchpkg`"):
-        engine.lock(make_plan("nosuchpkg"), ignore)
+        engine.lock(make_plan("nosuchpkg"), quiet)
     with pytest.raises(Unreachable, match="nothing"):
-        engine.lock(make_plan("python", channels=((tmp_path / "nothing").as_uri(),)), ignore)
+        engine.lock(make_plan("python", channels=((tmp_path / "nothing").as_uri(),)), quiet)
     with pytest.raises(SpecError):
-        engine.lock(make_plan("python >=3..11"), ignore)
+        engine.lock(make_plan("python >=3..11"), quiet)
 
 
 @pytest.fixture
 def small(rattler: RattlerEngine, make_plan: MakePlan) -> tuple[Locked, ...]:
-    return rattler.lock(make_plan("sympy", "prefix-probe", f"python {make_plan().python}.*"), ignore)
+    return rattler.lock(make_plan("sympy", "prefix-probe", f"python {make_plan().python}.*"), quiet)
 
 
 def contents(prefix: Path) -> dict[str, bytes]:
@@ -111,8 +107,8 @@ def test_any_engine_installs_what_another_solved_byte_for_byte(
 ) -> None:
     final, stage, other = tmp_path / "e", tmp_path / "e.stage-1" / "prefix", tmp_path / "other"
     stage.parent.mkdir()
-    make().install(small, stage, final, ignore)
-    rattler.install(small, other, final, ignore)
+    make().install(small, stage, final, quiet)
+    rattler.install(small, other, final, quiet)
     assert contents(other) == contents(stage)
     assert f"root={final}\n" == (stage / "share/prefix-probe/text.cfg").read_text()
     stage.rename(final)
@@ -136,7 +132,7 @@ def test_a_wrong_sha256_is_refused(
         for each in small
     )
     with pytest.raises(BadArtefact, match="not what the lock says"):
-        make().install(bad, tmp_path / "long enough stage", tmp_path / "env", ignore)
+        make().install(bad, tmp_path / "long enough stage", tmp_path / "env", quiet)
 
 
 def test_an_environment_that_is_there_is_never_replaced(small: tuple[Locked, ...], tmp_path: Path) -> None:
@@ -144,20 +140,20 @@ def test_an_environment_that_is_there_is_never_replaced(small: tuple[Locked, ...
     (tmp_path / "env" / "mine").touch()
     engine = CondaCli("conda", [sys.executable, str(STANDIN), "conda"], tmp_path / "cache", environ=environ(tmp_path))
     with pytest.raises(EngineFailed, match="the prefix is not empty"):
-        engine.install(small, tmp_path / "env", tmp_path / "env", ignore)
+        engine.install(small, tmp_path / "env", tmp_path / "env", quiet)
     assert (tmp_path / "env" / "mine").exists()
 
 
 def test_a_tool_that_installs_something_else_is_refused(small: tuple[Locked, ...], tmp_path: Path) -> None:
     idle = CondaCli("conda", ["true"], tmp_path / "cache", environ=environ(tmp_path))
     with pytest.raises(EngineFailed, match="conda did not install what is locked"):
-        idle.install(small, tmp_path / "stage", tmp_path / "env", ignore)
+        idle.install(small, tmp_path / "stage", tmp_path / "env", quiet)
 
 
 def test_newer_packages_cannot_be_left_out_by_a_command_line(make_plan: MakePlan, tmp_path: Path) -> None:
     engine = CondaCli("mamba", ["true"], tmp_path, environ={})
     with pytest.raises(SpecError, match="mamba cannot leave out newer packages"):
-        engine.lock(make_plan("python", exclude_newer="2026-01-01"), ignore)
+        engine.lock(make_plan("python", exclude_newer="2026-01-01"), quiet)
 
 
 # What no recording holds, after the sources of conda 26.7 and mamba 2.8.

@@ -21,7 +21,8 @@ from envforge.engines.conda_cli import CondaCli
 from envforge.errors import BadArtefact, EngineFailed, EnvforgeError, SpecError, Unreachable, Unsatisfiable
 from envforge.facts import load_facts
 from envforge.foreign import import_file
-from envforge.model import Locked, Plan, Progress
+from envforge.model import Locked, Plan
+from tiny import quiet
 
 pytestmark = pytest.mark.contract
 MakePlan = Callable[..., Plan]
@@ -69,10 +70,6 @@ NO_ANSWER = (
 EXPLICIT = ("explicit", "explicit_badmd5", "explicit_off")
 
 
-def ignore(_: Progress) -> None:
-    pass
-
-
 def recorded(tool: str) -> dict[str, Any]:
     return dict(json.loads(FILES[tool].read_text(encoding="utf-8")))
 
@@ -116,7 +113,7 @@ def answer(tool: str, scenario: str, make_plan: MakePlan, folder: Path) -> tuple
         wanted = "8731" if scenario == "offline_http" else "srv-lab-channel"
         (folder / "cache/conda").mkdir(parents=True)
         (folder / "filled" / wanted).rename(folder / "cache/conda/pkgs")
-    return replay.engine.lock(make_plan(*SOLVED[scenario]), ignore)
+    return replay.engine.lock(make_plan(*SOLVED[scenario]), quiet)
 
 
 @pytest.mark.parametrize("scenario", SOLVED)
@@ -142,7 +139,7 @@ def test_a_package_that_conda_has_cached_of_another_channel_is_not_taken(make_pl
     (tmp_path / "cache/conda").mkdir(parents=True)
     (tmp_path / "filled/8731").rename(tmp_path / "cache/conda/pkgs")
     with pytest.raises(EngineFailed, match="conda tells neither URL nor sha256 of `tzdata`"):
-        Replay("conda", "create_again", tmp_path).engine.lock(make_plan(*SYMPY), ignore)
+        Replay("conda", "create_again", tmp_path).engine.lock(make_plan(*SYMPY), quiet)
 
 
 @pytest.mark.parametrize("tool", TOOLS)
@@ -152,7 +149,7 @@ def test_a_recorded_refusal_is_the_right_error(scenario: str, tool: str, make_pl
     more = {"channels": (CHANNELS[scenario],)} if scenario in CHANNELS else {}
     cuda = "12.4" if "124" in scenario else None
     with pytest.raises(EnvforgeError) as refused:
-        Replay(tool, scenario, tmp_path).engine.lock(make_plan("x", cuda=cuda, **more), ignore)
+        Replay(tool, scenario, tmp_path).engine.lock(make_plan("x", cuda=cuda, **more), quiet)
     error = refused.value
     assert kind is type(error)
     assert says in "\n".join((error.message, *error.where))
@@ -165,14 +162,14 @@ def test_what_is_no_answer_is_never_taken_for_one(
     scenario: str, tool: str, make_plan: MakePlan, tmp_path: Path
 ) -> None:
     with pytest.raises(EngineFailed, match=r"did not say what it would install|failed: "):
-        Replay(tool, scenario, tmp_path).engine.lock(make_plan("x"), ignore)
+        Replay(tool, scenario, tmp_path).engine.lock(make_plan("x"), quiet)
 
 
 def test_an_environment_file_took_conda_to_the_network_and_mamba_not(make_plan: MakePlan, tmp_path: Path) -> None:
     (tmp_path / "m").mkdir()
     with pytest.raises(Unreachable, match="CONNECTION FAILED for url"):
-        Replay("conda", "envfile", tmp_path).engine.lock(make_plan(*SYMPY), ignore)
-    found = Replay("mamba", "envfile", tmp_path / "m").engine.lock(make_plan(*SYMPY), ignore)
+        Replay("conda", "envfile", tmp_path).engine.lock(make_plan(*SYMPY), quiet)
+    found = Replay("mamba", "envfile", tmp_path / "m").engine.lock(make_plan(*SYMPY), quiet)
     assert ["mpmath", "python", "sympy", "tzdata"] == [each.name for each in found]
 
 
@@ -200,9 +197,9 @@ def test_an_explicit_install_ends_as_recorded(scenario: str, tool: str, tmp_path
     replay, stage = Replay(tool, scenario, tmp_path), tmp_path / "stage that is longer"
     if scenario == "explicit_badmd5" and tool != "conda":
         with pytest.raises(BadArtefact, match="an archive is not what the lock says: "):
-            replay.engine.install(served(tool), stage, tmp_path / "env", ignore)
+            replay.engine.install(served(tool), stage, tmp_path / "env", quiet)
     else:
-        replay.engine.install(served(tool), stage, tmp_path / "env", ignore)
+        replay.engine.install(served(tool), stage, tmp_path / "env", quiet)
         assert 4 == len(list((stage / "conda-meta").glob("*.json")))
 
 
@@ -213,7 +210,7 @@ def test_what_conda_does_not_check_is_checked_before(tmp_path: Path) -> None:
     local = replace(next(e for e in served("conda") if e.name == "tzdata"), url=archive.as_uri())
     replay = Replay("conda", "explicit_badmd5", tmp_path)
     with pytest.raises(BadArtefact, match="`tzdata` is not what the lock says"):
-        replay.engine.install((local,), tmp_path / "stage", tmp_path / "env", ignore)
+        replay.engine.install((local,), tmp_path / "stage", tmp_path / "env", quiet)
     assert not replay.seen.exists()
 
 
@@ -223,7 +220,7 @@ def test_a_solve_is_asked_for_as_the_contract_says(make_plan: MakePlan, tmp_path
         (tmp_path / tool).mkdir()
         replay = Replay(tool, "missing", tmp_path / tool, offline=True)
         with pytest.raises(Unreachable, match="no channel in the cache has `nosuchpkg`, and offline"):
-            replay.engine.lock(make_plan("python 3.11.*", channels=("conda-forge", "file:///srv/a b")), ignore)
+            replay.engine.lock(make_plan("python 3.11.*", channels=("conda-forge", "file:///srv/a b")), quiet)
         said[tool] = replay.asked()[0]
     opening = ["create", "--yes", "--dry-run", "--json", "--override-channels", "--strict-channel-priority"]
     places = ["-c", "https://conda.anaconda.org/conda-forge", "-c", "file:///srv/a%20b", "-p"]
@@ -238,7 +235,7 @@ def test_an_explicit_install_is_asked_for_as_the_contract_says(tmp_path: Path) -
     for tool in TOOLS:
         (tmp_path / tool).mkdir()
         replay, stage = Replay(tool, "explicit", tmp_path / tool), tmp_path / tool / "stage that is longer"
-        replay.engine.install(served(tool), stage, tmp_path / "env", ignore)
+        replay.engine.install(served(tool), stage, tmp_path / "env", quiet)
         argv = replay.asked()[0]
         assert ["create", "--yes", "--json", "-p", str(stage), "--file"] == argv[:6]
         assert ("explicit.txt", own.get(tool, own["mamba"])) == (Path(argv[6]).name, argv[7:])
@@ -252,7 +249,7 @@ def test_a_program_sees_the_machine_and_nothing_of_the_user(tool: str, make_plan
         replay = Replay(tool, "cuda_empty", tmp_path / str(cuda))
         fill_cache(tool, replay.cache / tool / "filled")
         (replay.cache / tool / "filled/srv-lab-channel").rename(replay.cache / tool / "pkgs")
-        replay.engine.lock(make_plan(*PYTORCH, cuda=cuda), ignore)
+        replay.engine.lock(make_plan(*PYTORCH, cuda=cuda), quiet)
         environ[str(cuda)] = replay.asked()[1]
     with_cuda, without = environ["12.8"], environ["None"]
     assert ("12.8", "") == (with_cuda["CONDA_OVERRIDE_CUDA"], without["CONDA_OVERRIDE_CUDA"])

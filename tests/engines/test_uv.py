@@ -20,15 +20,12 @@ from envforge.engines.settings import Settings
 from envforge.engines.uv import Gauge, UvEngine
 from envforge.errors import BadArtefact, DiskFailed, EngineFailed, SpecError, Unreachable, Unsatisfiable
 from envforge.model import Dotted, Interpreter, Locked, Plan, Progress
+from tiny import quiet
 
 MakePlan = Callable[..., Plan]
 Serve = Callable[[Path], Served]
 SMALL = ("mpmath", "sympy", "networkx", "jinja2", "markupsafe")
 HERE = Interpreter(path=sys.executable, version=Dotted("{}.{}.{}".format(*sys.version_info[:3])))
-
-
-def ignore(_: Progress) -> None:
-    pass
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +53,7 @@ def test_wheels_are_locked_with_url_and_sha256_and_without_credentials(
     served = http_server(index)
     served.login = ("me", "secret")
     private = served.url.replace("//", "//me:secret@") + "/simple"
-    found = engine(tmp_path, private).lock(make_plan(**wheels("sympy")), (), ignore)
+    found = engine(tmp_path, private).lock(make_plan(**wheels("sympy")), (), quiet)
     assert [("mpmath", "1.3.0"), ("sympy", "1.14.0")] == [(each.name, each.version) for each in found]
     assert all(each.url.startswith(f"{served.url}/files/") and len(each.sha256) == 64 for each in found)
     assert "secret" not in repr(found)
@@ -67,7 +64,7 @@ def test_torch_for_the_cpu_comes_from_find_links(make_plan: MakePlan, channel: C
     if not channel.torch:
         pytest.skip("pip finds no CPU wheel of torch 2.13.0 for this Python")
     plan = make_plan(**{**wheels("torch==2.13.0+cpu"), "find_links": (str(wheelhouse),)})
-    found = {each.name: each for each in engine(cache(), no_index=True).lock(plan, (), ignore)}
+    found = {each.name: each for each in engine(cache(), no_index=True).lock(plan, (), quiet)}
     assert ("2.13.0+cpu", f"{wheelhouse.as_uri()}/torch-2.13.0%2Bcpu") == (
         found["torch"].version,
         found["torch"].url.replace("+", "%2B").split("-cp3")[0],
@@ -81,21 +78,21 @@ def package(name: str, version: str) -> Locked:
 
 def test_what_conda_provides_is_neither_locked_nor_followed(make_plan: MakePlan, index: Path, tmp_path: Path) -> None:
     plan = make_plan(**wheels("sympy", "networkx"))
-    found = engine(tmp_path, (index / "simple").as_uri()).lock(plan, (package("sympy", "1.14.0"),), ignore)
+    found = engine(tmp_path, (index / "simple").as_uri()).lock(plan, (package("sympy", "1.14.0"),), quiet)
     assert ["networkx"] == [each.name for each in found]
 
 
 def test_a_version_that_conda_holds_is_said_in_a_conflict(make_plan: MakePlan, index: Path, tmp_path: Path) -> None:
     plan = make_plan(**wheels("sympy"))
     with pytest.raises(Unsatisfiable, match=r"no set of wheels satisfies the request: .*mpmath") as refused:
-        engine(tmp_path, (index / "simple").as_uri()).lock(plan, (package("mpmath", "1.5.0"),), ignore)
+        engine(tmp_path, (index / "simple").as_uri()).lock(plan, (package("mpmath", "1.5.0"),), quiet)
     assert "`mpmath` 1.5.0 comes from conda" == refused.value.where[0]
 
 
 def test_a_limit_brings_nothing_and_holds_what_comes(make_plan: MakePlan, index: Path, tmp_path: Path) -> None:
     def versions(*limits: str) -> dict[str, str]:
         plan = make_plan(**wheels("sympy"), wheel_limits=limits)
-        found = engine(tmp_path, (index / "simple").as_uri()).lock(plan, (), ignore)
+        found = engine(tmp_path, (index / "simple").as_uri()).lock(plan, (), quiet)
         return {each.name: each.version for each in found}
 
     free = versions()
@@ -125,13 +122,13 @@ def test_what_no_index_has_is_unsatisfiable(
 ) -> None:
     place = (index / "simple").as_uri()
     with pytest.raises(Unsatisfiable, match=says) as refused:
-        engine(tmp_path, place).lock(make_plan(**wheels(requirement)), (), ignore)
+        engine(tmp_path, place).lock(make_plan(**wheels(requirement)), (), quiet)
     assert f"index {place}" in refused.value.where
 
 
 def test_what_is_no_requirement_is_the_specs_fault(make_plan: MakePlan, tmp_path: Path) -> None:
     with pytest.raises(SpecError, match="`sympy >>1` is not a requirement"):
-        engine(tmp_path).lock(make_plan(**wheels("sympy >>1")), (), ignore)
+        engine(tmp_path).lock(make_plan(**wheels("sympy >>1")), (), quiet)
 
 
 @pytest.mark.parametrize(("how", "says"), [("503", "503"), ("hang", "timed out"), ("403", "403 Forbidden")])
@@ -142,13 +139,13 @@ def test_an_index_that_does_not_answer_is_unreachable(
     served.misbehave("mpmath", how)  # type: ignore[arg-type]
     uv = engine(tmp_path, served.url + "/simple", environ=(("UV_HTTP_RETRIES", "0"), ("UV_HTTP_TIMEOUT", "1")))
     with pytest.raises(Unreachable, match=says) as refused:
-        uv.lock(make_plan(**wheels("mpmath")), (), ignore)
+        uv.lock(make_plan(**wheels("mpmath")), (), quiet)
     assert served.url in repr(refused.value)
 
 
 def test_a_find_links_folder_that_is_not_there_is_named(make_plan: MakePlan, tmp_path: Path) -> None:
     with pytest.raises(Unreachable, match=r"find-links `.*/nothing` cannot be read"):
-        engine(tmp_path, find_links=(str(tmp_path / "nothing"),)).lock(make_plan(**wheels("mpmath")), (), ignore)
+        engine(tmp_path, find_links=(str(tmp_path / "nothing"),)).lock(make_plan(**wheels("mpmath")), (), quiet)
 
 
 def test_torchs_own_index_serves_torchs_family_alone(
@@ -162,7 +159,7 @@ def test_torchs_own_index_serves_torchs_family_alone(
     plan = make_plan(**{**wheels("torchvision==9.9.9+cpu", "sympy"), "indexes": (f"{served.url}/whl", "pypi")})
     found = {
         each.name: each.version
-        for each in engine(tmp_path / "cache", (index / "simple").as_uri()).lock(plan, (), ignore)
+        for each in engine(tmp_path / "cache", (index / "simple").as_uri()).lock(plan, (), quiet)
     }
     assert {"torchvision": "9.9.9+cpu", "sympy": "1.14.0", "mpmath": "1.3.0"} == found
 
@@ -181,14 +178,14 @@ def write_fake(path: Path) -> None:
 
 @pytest.fixture
 def locked(make_plan: MakePlan, index: Path, tmp_path: Path) -> tuple[Locked, ...]:
-    return engine(tmp_path / "cache", (index / "simple").as_uri()).lock(make_plan(**wheels("sympy")), (), ignore)
+    return engine(tmp_path / "cache", (index / "simple").as_uri()).lock(make_plan(**wheels("sympy")), (), quiet)
 
 
 def test_a_base_on_a_python_at_hand_works_where_it_is_moved_to(locked: tuple[Locked, ...], tmp_path: Path) -> None:
     stage, final, uv = tmp_path / ".stage", tmp_path / "Prüf ling", engine(tmp_path / "cache")
     stage.mkdir()
     uv.make_base(HERE, stage, final)
-    uv.install(locked, stage, final, ignore)
+    uv.install(locked, stage, final, quiet)
     stage.rename(final)
     said = subprocess.run([final / "bin/isympy", "--help"], capture_output=True, text=True, check=True)
     assert "usage: isympy" in said.stdout
@@ -202,9 +199,9 @@ def test_scripts_in_a_conda_prefix_say_the_final_path(
     rattler: RattlerEngine, make_plan: MakePlan, locked: tuple[Locked, ...], tmp_path: Path
 ) -> None:
     stage, final = tmp_path / ".stage", tmp_path / "a prefix"
-    conda = rattler.lock(make_plan(f"python {make_plan().python}.*"), ignore)
-    rattler.install(conda, stage, final, ignore)
-    engine(tmp_path / "cache").install(locked, stage, final, ignore)
+    conda = rattler.lock(make_plan(f"python {make_plan().python}.*"), quiet)
+    rattler.install(conda, stage, final, quiet)
+    engine(tmp_path / "cache").install(locked, stage, final, quiet)
     script = (stage / "bin/isympy").read_text()
     assert (True, False) == (str(final) in script, ".stage" in script)
     stage.rename(final)
@@ -232,7 +229,7 @@ def test_a_wheel_with_another_sha256_is_refused(
     uv = engine(tmp_path / "fresh")
     uv.make_base(HERE, tmp_path / "env", tmp_path / "env")
     with pytest.raises(BadArtefact, match="`mpmath` is not what the lock says: Hash mismatch"):
-        uv.install(bad, tmp_path / "env", tmp_path / "env", ignore)
+        uv.install(bad, tmp_path / "env", tmp_path / "env", quiet)
 
 
 @pytest.mark.parametrize(("how", "error"), [("wrong-bytes", BadArtefact), ("404", Unreachable)])
@@ -245,7 +242,7 @@ def test_a_lying_server_is_found_out(
     uv = engine(tmp_path / "fresh", environ=(("UV_HTTP_RETRIES", "0"),))
     uv.make_base(HERE, tmp_path / "env", tmp_path / "env")
     with pytest.raises(error, match="`mpmath`"):
-        uv.install(remote, tmp_path / "env", tmp_path / "env", ignore)
+        uv.install(remote, tmp_path / "env", tmp_path / "env", quiet)
 
 
 def test_offline_installs_from_the_cache_or_says_what_is_missing(
@@ -256,17 +253,17 @@ def test_offline_installs_from_the_cache_or_says_what_is_missing(
     for name, offline in (("online", False), ("offline", True)):
         uv = engine(tmp_path / "fresh", offline=offline)
         uv.make_base(HERE, tmp_path / name, tmp_path / name)
-        uv.install(remote, tmp_path / name, tmp_path / name, ignore)
+        uv.install(remote, tmp_path / name, tmp_path / name, quiet)
     other = engine(tmp_path / "empty", offline=True)
     other.make_base(HERE, tmp_path / "third", tmp_path / "third")
     with pytest.raises(Unreachable, match="offline"):
-        other.install(remote, tmp_path / "third", tmp_path / "third", ignore)
+        other.install(remote, tmp_path / "third", tmp_path / "third", quiet)
 
 
 def test_a_cache_that_cannot_be_made_is_the_disks_fault(make_plan: MakePlan, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DiskFailed):
-        engine(tmp_path / "file").lock(make_plan(**wheels("mpmath")), (), ignore)
+        engine(tmp_path / "file").lock(make_plan(**wheels("mpmath")), (), quiet)
     with pytest.raises(DiskFailed):
         engine(tmp_path / "file").make_base(HERE, tmp_path / "env", tmp_path / "env")
 
@@ -281,7 +278,7 @@ def test_a_cutoff_leaves_out_what_has_no_date_but_torch(
     served, default = http_server(tmp_path / "torch"), http_server(index).url + "/simple"
     cut = {"indexes": (f"{served.url}/whl", "pypi"), "exclude_newer": "2026-11-01"}
     uv = engine(tmp_path / "cache", default)
-    found = uv.lock(make_plan(**{**wheels("torchvision==9.9.9+cpu"), **cut}), (), ignore)
+    found = uv.lock(make_plan(**{**wheels("torchvision==9.9.9+cpu"), **cut}), (), quiet)
     assert ["9.9.9+cpu"] == [each.version for each in found]
     with pytest.raises(Unsatisfiable, match="sympy"):
-        uv.lock(make_plan(**{**wheels("sympy"), **cut}), (), ignore)
+        uv.lock(make_plan(**{**wheels("sympy"), **cut}), (), quiet)
