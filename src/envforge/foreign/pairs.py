@@ -14,6 +14,7 @@ from envforge.foreign.versions import version_of
 from envforge.foreign.wheel_markers import here
 from envforge.model import value
 from envforge.spec.built_for import BuiltFor, built_for, made_for
+from envforge.spec.words import in_order
 
 COMPANIONS = ("torchvision", "torchaudio")
 PAIRED = (*COMPANIONS, "torchtext", "torchdata", "xformers", "vllm")
@@ -49,7 +50,7 @@ def meant(foreign: Foreign, asked: SpecifierSet | None, facts: Facts) -> Meant:
         fitting = [torch for torch in left if fits(torch)]
         if 0 < len(fitting) < len(left):
             left = fitting
-            taken.append(Remark(text=f"`torch: {_range(left, known)}` goes with `{by}`", where=where))
+            taken.append(Remark(text=f"`torch: {in_order(_range(left, known))}` goes with `{by}`", where=where))
         elif left and not fitting:
             left_out.append(Remark(text=f"`{by}` goes with another torch than is asked for", where=where))
     return Meant(torch=_within(asked, _range(left, known)) if taken else asked, taken=(*taken,), left_out=(*left_out,))

@@ -19,6 +19,7 @@ from envforge.foreign.versions import version_of
 from envforge.foreign.wheel_markers import here
 from envforge.model import value
 from envforge.plan import OLD_CHANNEL
+from envforge.spec.words import in_order
 
 CONDA_TORCH = frozenset({"pytorch", "pytorch-gpu", "pytorch-cpu"})
 CPU_ONLY = frozenset({"cpuonly", "pytorch-cpu"})
@@ -232,7 +233,7 @@ def _taken(asked: tuple[Wanted, ...]) -> Iterator[Remark]:
     if not asked:
         return
     version = _version(asked)
-    said = f"`torch: {version}`" if version else "the newest torch that serves"
+    said = f"`torch: {in_order(version)}`" if version else "the newest torch that serves"
     yield Remark(text=f"{said} from `{asked[0].text}`", where=asked[0].where)
 
 

@@ -32,6 +32,11 @@ def plain_name(text: str) -> str:
     return re.sub(r"[^a-z0-9._-]+", "-", plain).strip("-._")
 
 
+def in_order(wanted: SpecifierSet) -> str:
+    """Write a specifier as people do, a lower bound before an upper one: ``>=2.5,<3``."""
+    return ",".join(map(str, sorted(wanted, key=lambda each: ("<" in each.operator, "!" in each.operator, str(each)))))
+
+
 def specifier(text: str) -> SpecifierSet:
     """Read a PEP 440 specifier, or a bare version as the prefix that it is: ``3.12`` means ``==3.12.*``."""
     if re.match(r"v?\d", text):

@@ -11,7 +11,7 @@ from packaging.specifiers import SpecifierSet
 from envforge.model import Attestations, Needs, Spec, Target
 from envforge.spec.parse import RENAMED
 from envforge.spec.table import SPEC
-from envforge.spec.words import UNITS
+from envforge.spec.words import UNITS, in_order
 from envforge.wire import digest, write_yaml
 
 NOT_IN_LOCKS = frozenset({"name", "checks"})
@@ -21,7 +21,8 @@ SIZES = ("TiB", "GiB", "MiB", "KiB", "TB", "GB", "MB", "KB", "B")
 
 def write_spec(spec: Spec) -> str:
     """Write a spec as YAML in the order of the contract, without what is default: `parse_spec` gives it back."""
-    plain = _plain(spec)
+    asked = {"python": spec.python, "torch": spec.torch, "cuda": spec.cuda}
+    plain = _plain(spec) | {key: in_order(each) for key, each in asked.items() if isinstance(each, SpecifierSet)}
     if isinstance(spec.cuda, SpecifierSet) and spec.gpu == "required":
         del plain["gpu"]
     return write_yaml(plain)

@@ -134,7 +134,9 @@ def _check_of(word: str) -> str:
     name = features().get(word, word)
     if name in checks():
         return name
-    close = difflib.get_close_matches(word, [*checks(), *features(), *TIERS], n=1)
+    known = [*checks(), *features(), *TIERS]
+    begun = [name for name in known if name.startswith(f"{word}_")]
+    close = begun or difflib.get_close_matches(word, known, n=1)
     hints = (f"did you mean `{close[0]}`?",) if close else (f"checks are: {', '.join(checks())}",)
     raise UsageError(f"unknown check `{word}`", hints=hints)
 

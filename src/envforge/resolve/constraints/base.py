@@ -10,6 +10,7 @@ from typing import ClassVar, Literal
 from packaging.specifiers import SpecifierSet
 
 from envforge.model import Build, Candidate, Owner, value
+from envforge.spec.words import in_order
 
 Reads = Literal["build", "python", "candidate"]
 MOST_CUDAS = 4
@@ -99,10 +100,10 @@ def cudas(candidates: Iterable[Candidate], last: str = "and") -> str:
 
 def as_asked(wanted: SpecifierSet) -> str:
     """Write a specifier as people do: ``3.12`` for ``==3.12.*``, a lower bound before an upper one."""
-    parts = sorted(wanted, key=lambda each: ("<" in each.operator, "!" in each.operator, str(each)))
+    parts = list(wanted)
     if len(parts) == 1 and parts[0].operator == "==":
         return parts[0].version.removesuffix(".*")
-    return ",".join(map(str, parts))
+    return in_order(wanted)
 
 
 def on_gpu(build: Build) -> bool | None:
