@@ -39,6 +39,14 @@ def test_a_rule_can_be_left_out_or_asked_alone():
     assert ["nouveau-owns-gpu"] == [each["id"] for each in alone["findings"]]
 
 
+def test_a_rule_in_the_place_of_an_environment_is_met_with_its_flag():
+    done = envforge("doctor", "nouveau-owns-gpu", COLUMNS="200")
+    assert (2, "hint: `envforge doctor --only nouveau-owns-gpu` asks the rule of this name") == (
+        done.returncode,
+        done.stderr.splitlines()[-1],
+    )
+
+
 def test_the_rules_are_listed():
     assert "nouveau-owns-gpu" in envforge("doctor", "--list").stdout
 

@@ -110,7 +110,7 @@ def doctor(
     if list_rules:
         return Answer(data={"rules": [rule.id for rule in rules]}, page=lambda: _listed(rules))
     facts = facts_here()
-    found = _environment(environment, name, prefix)
+    found = _environment(environment, name, prefix, rules)
     patient = _patient(talk, _machine(facts, machine), found, _interpreter(python, found, machine))
     opened = frozenset(each.value for each in purpose or ())
     answers = tuple(examine(patient, rules, opened, load_known(facts)))
@@ -136,8 +136,15 @@ def _chosen(rules: tuple[Rule, ...], only: list[str], skip: list[str]) -> tuple[
     return tuple(rule for rule in rules if (not only or rule.id in only) and rule.id not in skip)
 
 
-def _environment(environment: str | None, name: str | None, prefix: Path | None) -> Environment | None:
-    return find_one(find_dirs(), name, prefix, environment)
+def _environment(
+    environment: str | None, name: str | None, prefix: Path | None, rules: tuple[Rule, ...]
+) -> Environment | None:
+    try:
+        return find_one(find_dirs(), name, prefix, environment)
+    except UsageError as error:
+        hint = f"`envforge doctor --only {environment}` asks the rule of this name"
+        asked = (hint,) if environment in {rule.id for rule in rules} else error.hints
+        raise UsageError(error.message, error.where, asked) from None
 
 
 def _machine(facts: Facts, given: list[str] | None) -> Machine:
