@@ -7,6 +7,7 @@ journal, nothing held against anything, and no way back.
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 from pathlib import Path
 
@@ -36,3 +37,4 @@ async def make(url: str, cache: Path, prefix: Path) -> None:
 
 if __name__ == "__main__":
     asyncio.run(make(sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])))
+    os._exit(0)  # rattler's threads crash an interpreter's exit now and then
