@@ -8,7 +8,7 @@ from pathlib import Path
 
 from envforge.errors import DiskFailed
 from envforge.model import value
-from envforge.run import lack
+from envforge.run import lack, nearest
 
 ANOTHER = "choose another one with `ENVFORGE_CACHE_DIR`; `CONDA_PKGS_DIRS=OWN,SHARED` reads conda packages from two"
 
@@ -62,7 +62,7 @@ def refuse_unfit(folder: Path) -> None:
 def is_writable(folder: Path) -> bool:
     """Say whether a folder, or the nearest one above it that is there, can be written; one behind a closed one not."""
     try:
-        there = next(each for each in (folder, *folder.parents) if each.exists())
+        there = nearest(folder)
         return os.access(there, os.W_OK) and not _is_sealed(there)
     except PermissionError:
         return False

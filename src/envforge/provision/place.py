@@ -9,6 +9,7 @@ from pathlib import Path
 
 from envforge.errors import UsageError
 from envforge.model import value
+from envforge.run import nearest
 
 BREAKING = {
     ":": "it ends a folder in `PATH`",
@@ -80,8 +81,7 @@ class Place:
 
 def _longest_name(folder: Path) -> int:
     """Give how many bytes a name may have in a folder, or in the nearest one above it that is there."""
-    there = next(each for each in (folder, *folder.parents) if each.exists())
-    return os.pathconf(there, "PC_NAME_MAX")
+    return os.pathconf(nearest(folder), "PC_NAME_MAX")
 
 
 def places_in(folder: Path) -> tuple[Place, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from envforge.errors import DiskFailed
 from envforge.model import Locked, Section, value
 from envforge.provision.place import Place
-from envforge.run import copies
+from envforge.run import copies, nearest
 
 UNPACKED_PER_ARCHIVE = {"conda": 3.5, "wheel": 2.5}
 BYTES_PER_FILE = 48 * 1024
@@ -60,7 +60,7 @@ def check_room(room: Room, section: Section) -> None:
 
 
 def _check(folder: Path, need_bytes: int, need_files: int) -> None:
-    there = _standing(folder)
+    there = nearest(folder)
     free_bytes, disk = shutil.disk_usage(there).free, os.statvfs(there)
     if need_bytes > free_bytes:
         message = f"about {_mib(need_bytes)} are needed here, and {_mib(free_bytes)} are free"
@@ -75,7 +75,7 @@ def full(error: DiskFailed, *folders: Path) -> DiskFailed:
     said = " ".join((error.message, *error.where))
     if not any(each in said for each in FULL):
         return error
-    disks = ((folder, os.statvfs(_standing(folder))) for folder in folders)
+    disks = ((folder, os.statvfs(nearest(folder))) for folder in folders)
     out = next(((folder, disk.f_files) for folder, disk in disks if disk.f_files and not disk.f_favail), None)
     if out is None:
         return DiskFailed(error.message, error.where, error.hints or (_hint(),))
@@ -105,9 +105,4 @@ def _one_disk(packages: Path, prefix: Path) -> bool:
 
 
 def _device(folder: Path) -> int:
-    return _standing(folder).stat().st_dev
-
-
-def _standing(folder: Path) -> Path:
-    """Give the nearest folder above that is already there."""
-    return next(each for each in (folder, *folder.parents) if each.exists())
+    return nearest(folder).stat().st_dev

@@ -5,10 +5,10 @@ a file that others read.
 """
 
 from envforge.run.child import Child, Told, in_child
-from envforge.run.ground import lack
+from envforge.run.ground import lack, nearest
 from envforge.run.links import copies
 from envforge.run.program import Completed, run
 from envforge.run.whole import whole
 from envforge.run.worker import Worker
 
-__all__ = ["Child", "Completed", "Told", "Worker", "copies", "in_child", "lack", "run", "whole"]
+__all__ = ["Child", "Completed", "Told", "Worker", "copies", "in_child", "lack", "nearest", "run", "whole"]

@@ -11,6 +11,11 @@ from pathlib import Path
 PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EIO}
 
 
+def nearest(folder: Path) -> Path:
+    """Give the folder, or the nearest one above it that is there. Raises PermissionError behind a closed one."""
+    return next(each for each in (folder, *folder.parents) if each.exists())
+
+
 def lack(folder: Path, *, lived_in: bool) -> str | None:
     """Say what the file system of a folder lacks that packages need; None where it has all.
 
