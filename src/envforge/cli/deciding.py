@@ -61,7 +61,7 @@ def decide(
     settings = read_settings()
     spec = with_own_wheels(spec, settings)
     asked = spec if ask_all else unknown_to_facts(spec, settings)
-    offers = ask_sources(talk, asked, machines, offline=offline, timeout_s=timeout_s)
+    offers = ask_sources(talk, asked, machines, settings, offline=offline, timeout_s=timeout_s)
     outcome = resolve(spec, machines, facts, offers)
     covers: tuple[Cover, ...] = ()
     if isinstance(outcome, Conflict) and len(machines) > 1:
@@ -92,7 +92,13 @@ def unknown_to_facts(spec: Spec, settings: Settings) -> Spec:
 
 
 def ask_sources(
-    talk: Talk, spec: Spec, machines: tuple[Machine, ...], *, offline: bool = False, timeout_s: float | None = None
+    talk: Talk,
+    spec: Spec,
+    machines: tuple[Machine, ...],
+    settings: Settings,
+    *,
+    offline: bool = False,
+    timeout_s: float | None = None,
 ) -> tuple[Offer, ...]:
     """Ask a spec's sources, channels and folders of wheels what they serve, for the platforms of these machines."""
     places = tuple(dict.fromkeys((*spec.sources, *spec.channels, *spec.find_links)))
@@ -102,7 +108,8 @@ def ask_sources(
 
     subdirs = dict.fromkeys(machine.subdir or ANY_SUBDIR for machine in machines)
     with _said_if_slow(talk, Progress(phase="ask", subject=", ".join(places))):
-        return tuple(offer for subdir in subdirs for offer in ask(spec, subdir, offline=offline, timeout_s=timeout_s))
+        asked = (ask(spec, each, settings=settings, offline=offline, timeout_s=timeout_s) for each in subdirs)
+        return tuple(offer for offers in asked for offer in offers)
 
 
 def ask_ahead(spec: Spec, subdir: str, *, offline: bool, timeout_s: float | None) -> None:
