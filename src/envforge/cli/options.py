@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -52,56 +52,30 @@ MaybeEnvironment = Annotated[
     ),
 ]
 
-Name = Annotated[
-    str | None,
-    typer.Option(
-        "-n",
-        "--name",
-        envvar="ENVFORGE_NAME",
-        metavar="NAME",
-        help="Name of the environment; default: the spec's.",
-        autocompletion=environment_names,
-    ),
-]
-Prefix = Annotated[
-    Path | None,
-    typer.Option("-p", "--prefix", envvar="ENVFORGE_PREFIX", metavar="DIR", help="Where the environment goes."),
-]
-GivenName = Annotated[
-    str | None,
-    typer.Option(
-        "-n",
-        "--name",
-        envvar="ENVFORGE_NAME",
-        metavar="NAME",
-        help="The environment of this name.",
-        autocompletion=environment_names,
-    ),
-]
-GivenPrefix = Annotated[
-    Path | None,
-    typer.Option("-p", "--prefix", envvar="ENVFORGE_PREFIX", metavar="DIR", help="The environment at this prefix."),
-]
+
+def _name(text: str) -> Any:
+    return typer.Option(
+        "-n", "--name", envvar="ENVFORGE_NAME", metavar="NAME", help=text, autocompletion=environment_names
+    )
+
+
+def _prefix(text: str) -> Any:
+    return typer.Option("-p", "--prefix", envvar="ENVFORGE_PREFIX", metavar="DIR", help=text)
+
+
+def _machine(text: str) -> Any:
+    return typer.Option("--machine", envvar="ENVFORGE_MACHINE", metavar="FILE", autocompletion=spec_files, help=text)
+
+
+Name = Annotated[str | None, _name("Name of the environment; default: the spec's.")]
+Prefix = Annotated[Path | None, _prefix("Where the environment goes.")]
+GivenName = Annotated[str | None, _name("The environment of this name.")]
+GivenPrefix = Annotated[Path | None, _prefix("The environment at this prefix.")]
 Machines = Annotated[
     list[str] | None,
-    typer.Option(
-        "--machine",
-        envvar="ENVFORGE_MACHINE",
-        metavar="FILE",
-        autocompletion=spec_files,
-        help="Decide for this machine (a recording, a profile, or an inline profile); may be given several times.",
-    ),
+    _machine("Decide for this machine (a recording, a profile, or an inline profile); may be given several times."),
 ]
-OtherMachines = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--machine",
-        envvar="ENVFORGE_MACHINE",
-        metavar="FILE",
-        autocompletion=spec_files,
-        help="Read another machine, not this one: a recording or a profile.",
-    ),
-]
+OtherMachines = Annotated[list[str] | None, _machine("Read another machine, not this one: a recording or a profile.")]
 Target = Annotated[
     str | None,
     typer.Option(
