@@ -31,7 +31,7 @@ PAIRS = tuple[tuple[str, str], ...]
 _CONFLICT = re.compile(r"^(<{7} |={7}$|>{7} |\|{7} )", re.MULTILINE)
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _MD5 = re.compile(r"[0-9a-f]{32}")
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _PLAIN = re.compile(r"[A-Za-z0-9_][\w.+!~-]*", re.ASCII)
 _FOLDER = re.compile(r"(?!.*\.\.)[\w.-]+(/[\w.-]+)*", re.ASCII)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -92,7 +92,7 @@ def read_lock(text: str, origin: str) -> Lock:
     _check_schema(root)
     lock = from_plain(Lock, _plain(root, Lock))
     entries = root.entries or {}
-    if not _NAME.fullmatch(lock.name):
+    if not NAME.fullmatch(lock.name):
         raise SpecError(f"`{lock.name}` cannot be the name of an environment", (entries["name"].where,), _AGAIN)
     sections = entries["sections"].items or ()
     _no_twins([(each.target, node) for each, node in zip(lock.sections, sections, strict=True)], "target")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,9 +52,10 @@ def find_caches(dirs: Dirs) -> Caches:
 
 def choose_prefix(dirs: Dirs, name: str, prefix: Path | None) -> Path:
     """Give the absolute prefix of an environment: the one that was asked for, or by name. Raises UsageError."""
+    from envforge.lock import NAME
     from envforge.provision import CACHED, Place
 
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+    if not NAME.fullmatch(name):
         hints = ("a name has letters, digits, `.`, `_`, `-`", *(() if prefix else ("give a path with `--prefix`",)))
         raise UsageError(f"`{name}` cannot be the name of an environment", (), hints)
     where = Place.at(prefix or dirs.envs / name).prefix

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from envforge.cli.asking import read_text
 from envforge.cli.dirs import find_dirs
-from envforge.cli.fitting import lock_path
+from envforge.cli.fitting import find_lock, lock_path
 from envforge.errors import Stale, UsageError
 from envforge.lock import read_lock
 from envforge.model import Environment, Lock, Section
@@ -43,9 +43,9 @@ def lock_of(path: Path) -> Lock:
     from envforge.cli.locking import is_of
 
     spec, beside, hint = read_spec(path), lock_path(path), (f"make it with `envforge lock {path}`",)
-    if not beside.exists():
+    lock = find_lock(path)
+    if lock is None:
         raise Stale("there is no lock", (str(beside),), hint)
-    lock = read_lock(read_text(beside, "lock"), str(beside))
     if not is_of(lock, spec):
         raise Stale("the spec has changed since the lock was made", (str(beside),), hint)
     return lock
