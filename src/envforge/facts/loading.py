@@ -123,9 +123,9 @@ class Facts:
         """Tell whether a companion exists for a build and a Python (`Companions.serves`)."""
         return self.companions.serves(name, build, python)
 
-    def numpy_limit(self, torch: Version, subdir: str) -> str | None:
-        """Give the specifier that numpy must meet beside a torch release, ``<2``; None for no limit known."""
-        return self.companions.numpy_limit(torch, subdir)
+    def numpy_limit(self, build: Build) -> str | None:
+        """Give the specifier that numpy must meet beside a wheel of torch, which declares none; None for no limit."""
+        return self.companions.numpy_limit(build.torch, build.subdir) if build.kind == "wheel" else None
 
     def released(self, torch: Version) -> str | None:
         """Give the day on which a torch release came out, ``2026-10-28``."""

@@ -109,7 +109,7 @@ def _virtual(artefacts: tuple[Locked, ...], machine: Machine, facts: Facts) -> I
 def _numpy(artefacts: tuple[Locked, ...], candidate: Candidate, facts: Facts) -> Iterator[Reason]:
     """Check numpy against what a wheel of torch was built for, which the wheel itself does not declare."""
     build = candidate.build
-    limit = facts.numpy_limit(build.torch, build.subdir) if build.kind == "wheel" else None
+    limit = facts.numpy_limit(build)
     if limit is None:
         return
     for each in artefacts:
