@@ -41,8 +41,9 @@ def _by_turns(work: Callable[[int], _T]) -> _T:
 def _share_records(stage: Path) -> None:
     """Let whoever may read the folder of records read them: rattler (0.28) writes them for their owner alone."""
     folder = stage / "conda-meta"
+    mode = folder.stat().st_mode & 0o666
     for record in folder.glob("*.json"):
-        record.chmod(folder.stat().st_mode & 0o666)
+        record.chmod(mode)
 
 
 class RattlerEngine:

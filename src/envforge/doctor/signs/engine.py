@@ -14,6 +14,7 @@ NO_DRIVER = (
     r"(load library failed|driver not loaded|driver rpc error(?!.{0,20}timed out))"
     r"|initialization error: nvml error: driver not loaded"
 )
+GONE = r"lib(cuda|nvidia)\S*\.so\.\d+\.\S*.{0,80}(no such file|not found)"
 
 
 @sign("container-toolkit-missing", group="container")
@@ -89,7 +90,5 @@ def _stale(p: Chart) -> str | None:
 
 @sign("cdi-spec-stale")
 def old_file_cannot_be_mounted(p: Chart) -> Evidence | None:
-    line = p.said(r"lib(cuda|nvidia)\S*\.so\.\d+\.\S*.{0,80}(no such file|not found)", "podman") or p.said(
-        r"lib(cuda|nvidia)\S*\.so\.\d+\.\S*.{0,80}(no such file|not found)", "docker"
-    )
+    line = p.said(GONE, "podman") or p.said(GONE, "docker")
     return r.likely(line) if line else None
